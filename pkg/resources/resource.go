@@ -69,6 +69,10 @@ type Resource struct {
 	// segment names the kind ("bind/…", "route/…"); addresses have the names
 	// that the proxy demands instead.
 	Name string
+	// Parent is the name of the resource inside which the proxy keeps this one
+	// and with which it drops it: "bind/…" for a listener, "" for every other
+	// kind.
+	Parent string
 	// Version is a hash of the content: equal content has an equal version on
 	// every replica and after every restart. For kinds with fields that the
 	// proxy cannot change in place it is "<identity>-<content>", where identity
@@ -78,7 +82,11 @@ type Resource struct {
 	Body []byte
 }
 
-// Equals compares by name and version; equal versions mean equal bytes.
+// ResourceName is the key within a collection: the Gateway and the xDS name.
+func (r Resource) ResourceName() string { return r.Gateway.String() + "|" + r.Name }
+
+// Equals compares by name and version; equal versions mean equal bytes, and
+// with them an equal parent.
 func (r Resource) Equals(other Resource) bool {
 	return r.Version == other.Version && r.Name == other.Name && r.Type == other.Type && r.Gateway == other.Gateway
 }
@@ -113,6 +121,9 @@ func (r Resource) Message() (proto.Message, error) {
 // name follows from the kind and its key, so the relation of both is fixed.
 func ForGateway(gateway types.NamespacedName, message *api.Resource) Resource {
 	resource := Resource{Gateway: gateway, Type: TypeResource, Name: resourceName(message), Body: marshal(message)}
+	if listener := message.GetListener(); listener != nil {
+		resource.Parent = "bind/" + listener.GetBindKey()
+	}
 	resource.Version = version(identity(message), resource.Body)
 	return resource
 }

@@ -1,10 +1,54 @@
+// Command devcluster runs a Kubernetes control plane in one process: etcd,
+// kube-apiserver and, when asked for, kube-controller-manager and
+// kube-scheduler. It serves development and tests on machines that have
+// nothing but this binary: no containers, no nodes, no network beyond the
+// loopback interface.
+//
+// It says what it does on stderr, prints exactly one JSON line on stdout when
+// clients may connect (see Ready), and stays until it is told to stop.
 package main
 
 import (
-	_ "go.etcd.io/etcd/server/v3/embed"
-	_ "k8s.io/kubernetes/cmd/kube-apiserver/app"
-	_ "k8s.io/kubernetes/cmd/kube-controller-manager/app"
-	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
 )
 
-func main() {}
+func main() {
+	options, err := parseOptions(os.Args[1:])
+	if errors.Is(err, pflag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "devcluster:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if options.ExitWithStdin {
+		ctx = untilClosed(ctx, os.Stdin)
+	}
+	if err := run(ctx, options, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "devcluster:", err)
+		os.Exit(1)
+	}
+}
+
+// untilClosed returns a context that also ends when input has no more to
+// read. A parent that holds the other end of a pipe so takes the cluster with
+// it however the parent dies.
+func untilClosed(ctx context.Context, input io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		// What is read doesn't matter, and neither does why reading ended.
+		_, _ = io.Copy(io.Discard, input)
+	}()
+	return ctx
+}

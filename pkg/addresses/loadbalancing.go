@@ -1,0 +1,115 @@
+package addresses
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"istio.io/istio/pkg/kube/krt"
+	"istio.io/istio/pkg/workloadapi"
+)
+
+// preferenceAnnotation stands on Services and Namespaces of clusters that are
+// older than spec.trafficDistribution.
+const preferenceAnnotation = "networking.istio.io/traffic-distribution"
+
+// preference is how close to the proxy endpoints are preferred.
+type preference uint8
+
+const (
+	// preferenceUnset leaves the choice to the Namespace.
+	preferenceUnset preference = iota
+	// preferAny is an explicit choice, of a value that means nothing to us,
+	// which the Namespace cannot override.
+	preferAny
+	preferZone
+	preferNode
+)
+
+func preferenceOfService(object *corev1.Service) preference {
+	if distribution := object.Spec.TrafficDistribution; distribution != nil {
+		switch *distribution {
+		case corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone:
+			return preferZone
+		case corev1.ServiceTrafficDistributionPreferSameNode:
+			return preferNode
+		}
+	}
+	return preferenceOfAnnotation(object.Annotations)
+}
+
+// preferenceOfAnnotation ignores case, as no schema ever checked the value.
+func preferenceOfAnnotation(annotations map[string]string) preference {
+	switch value := annotations[preferenceAnnotation]; {
+	case value == "":
+		return preferenceUnset
+	case strings.EqualFold(value, corev1.ServiceTrafficDistributionPreferClose),
+		strings.EqualFold(value, corev1.ServiceTrafficDistributionPreferSameZone):
+		return preferZone
+	case strings.EqualFold(value, corev1.ServiceTrafficDistributionPreferSameNode):
+		return preferNode
+	default:
+		return preferAny
+	}
+}
+
+// namespacePreference is what Services inherit from their Namespace.
+type namespacePreference struct {
+	namespace  string
+	preference preference
+}
+
+// projectNamespace returns nil for a Namespace with nothing to inherit.
+func projectNamespace(object *corev1.Namespace) *namespacePreference {
+	inherited := preferenceOfAnnotation(object.Annotations)
+	if inherited == preferenceUnset {
+		return nil
+	}
+	return &namespacePreference{namespace: object.Name, preference: inherited}
+}
+
+// ResourceName is the name of the Namespace.
+func (n namespacePreference) ResourceName() string { return n.namespace }
+
+// Equals compares everything.
+func (n namespacePreference) Equals(other namespacePreference) bool { return n == other }
+
+// loadBalancing returns nil when any ready endpoint will do.
+func (s *sources) loadBalancing(ctx krt.HandlerContext, from service) *workloadapi.LoadBalancing {
+	balancing := s.routing(ctx, from)
+	if from.publishNotReady {
+		if balancing == nil {
+			balancing = &workloadapi.LoadBalancing{}
+		}
+		balancing.HealthPolicy = workloadapi.LoadBalancing_ALLOW_ALL
+	}
+	return balancing
+}
+
+func (s *sources) routing(ctx krt.HandlerContext, from service) *workloadapi.LoadBalancing {
+	if from.nodeLocal {
+		return &workloadapi.LoadBalancing{
+			RoutingPreference: []workloadapi.LoadBalancing_Scope{workloadapi.LoadBalancing_NODE},
+			Mode:              workloadapi.LoadBalancing_STRICT,
+		}
+	}
+	preferred := from.preference
+	if preferred == preferenceUnset {
+		if inherited := krt.FetchOne(ctx, s.preferences, krt.FilterKey(from.Namespace)); inherited != nil {
+			preferred = inherited.preference
+		}
+	}
+	scopes := []workloadapi.LoadBalancing_Scope{
+		workloadapi.LoadBalancing_NETWORK,
+		workloadapi.LoadBalancing_REGION,
+		workloadapi.LoadBalancing_ZONE,
+	}
+	switch preferred {
+	case preferZone:
+	case preferNode:
+		scopes = append(scopes, workloadapi.LoadBalancing_SUBZONE, workloadapi.LoadBalancing_NODE)
+	default:
+		return nil
+	}
+	return &workloadapi.LoadBalancing{RoutingPreference: scopes, Mode: workloadapi.LoadBalancing_FAILOVER}
+}

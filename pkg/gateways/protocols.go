@@ -1,0 +1,92 @@
+package gateways
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	api "agentgateway.dev/controller/apis/xds"
+)
+
+// protocol is what one listener protocol means: how its socket is opened and
+// what may attach.
+type protocol struct {
+	name     gwv1.ProtocolType
+	bind     api.Bind_Protocol
+	listener api.Protocol
+	// group holds the protocols that can share a port.
+	group string
+	kinds []string
+}
+
+// protocols is the table of served listener protocols.
+var protocols = []protocol{
+	{name: gwv1.HTTPProtocolType, bind: api.Bind_HTTP, listener: api.Protocol_HTTP, group: "HTTP", kinds: []string{"HTTPRoute"}},
+}
+
+func protocolOf(name gwv1.ProtocolType) (protocol, bool) {
+	i := slices.IndexFunc(protocols, func(p protocol) bool { return p.name == name })
+	if i < 0 {
+		return protocol{}, false
+	}
+	return protocols[i], true
+}
+
+func (s *state) judgeProtocol() *problem {
+	if _, ok := protocolOf(s.Protocol); ok {
+		return nil
+	}
+	var served []string
+	for _, p := range protocols {
+		served = append(served, string(p.name))
+	}
+	message := fmt.Sprintf("listener %q: protocol %q is not supported; supported: %s", s.Name, s.Protocol, strings.Join(served, ", "))
+	if upper := gwv1.ProtocolType(strings.ToUpper(string(s.Protocol))); upper != s.Protocol && slices.Contains(served, string(upper)) {
+		message += fmt.Sprintf(" (protocols are case-sensitive: write %q)", upper)
+	}
+	return &problem{reason: string(gwv1.ListenerReasonUnsupportedProtocol), message: message}
+}
+
+// reservedPorts are opened by the proxy itself on every pod.
+var reservedPorts = map[int32]string{15000: "administration", 15020: "metrics", 15021: "readiness"}
+
+func judgePort(port int32) *problem {
+	if use, reserved := reservedPorts[port]; reserved {
+		return &problem{reason: string(gwv1.ListenerReasonPortUnavailable),
+			message: fmt.Sprintf("port %d is taken by the proxy's own %s endpoint; use another port", port, use)}
+	}
+	if port < 1 || port > 65535 {
+		return &problem{reason: string(gwv1.ListenerReasonPortUnavailable), message: fmt.Sprintf("port %d is outside 1 to 65535", port)}
+	}
+	return nil
+}
+
+// supportedKinds intersects what the protocol takes with allowedRoutes.kinds.
+func supportedKinds(spec gwv1.Listener) ([]gwv1.RouteGroupKind, *problem) {
+	group := gwv1.Group(gwv1.GroupName)
+	p, _ := protocolOf(spec.Protocol)
+	if spec.AllowedRoutes == nil || len(spec.AllowedRoutes.Kinds) == 0 {
+		var kinds []gwv1.RouteGroupKind
+		for _, kind := range p.kinds {
+			kinds = append(kinds, gwv1.RouteGroupKind{Group: &group, Kind: gwv1.Kind(kind)})
+		}
+		return kinds, nil
+	}
+	var kinds []gwv1.RouteGroupKind
+	var refused []string
+	for _, kind := range spec.AllowedRoutes.Kinds {
+		if (kind.Group == nil || *kind.Group == group) && slices.Contains(p.kinds, string(kind.Kind)) {
+			kinds = append(kinds, gwv1.RouteGroupKind{Group: &group, Kind: kind.Kind})
+			continue
+		}
+		refused = append(refused, string(kind.Kind))
+	}
+	if len(refused) == 0 {
+		return kinds, nil
+	}
+	return kinds, &problem{reason: string(gwv1.ListenerReasonInvalidRouteKinds),
+		message: fmt.Sprintf("allowedRoutes.kinds: a listener of protocol %s takes no %s; it takes: %s",
+			spec.Protocol, strings.Join(refused, ", "), strings.Join(p.kinds, ", "))}
+}

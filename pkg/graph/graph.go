@@ -1,0 +1,120 @@
+// Package graph ties the collections together. It reads like the flow: inputs,
+// gateways, routes, policies and backends, addresses; what leaves it to the
+// right are feeds of resources and collections of desired status.
+package graph
+
+import (
+	"istio.io/istio/pkg/kube/krt"
+
+	"agentgateway.dev/controller/pkg/addresses"
+	"agentgateway.dev/controller/pkg/gateways"
+	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/krtx"
+	"agentgateway.dev/controller/pkg/policies"
+	"agentgateway.dev/controller/pkg/references"
+	"agentgateway.dev/controller/pkg/resources"
+	"agentgateway.dev/controller/pkg/routes"
+)
+
+// Settings are the settings that change a translation.
+type Settings struct {
+	// Controllers are the controllerNames of our GatewayClasses.
+	Controllers []string
+	// ManagedClass is the name of the GatewayClass that the controller keeps.
+	ManagedClass string
+	GrantMode    references.GrantMode
+	Addresses    addresses.Settings
+}
+
+// DefaultSettings returns what a controller without any configuration uses.
+func DefaultSettings() Settings {
+	return Settings{
+		Controllers:  []string{gateways.DefaultController, gateways.AliasController},
+		ManagedClass: "agentgateway",
+		GrantMode:    references.GrantRoutes,
+		Addresses:    addresses.Settings{ClusterDomain: "cluster.local", ClusterID: "Kubernetes"},
+	}
+}
+
+// Graph is what everything to the right reads.
+type Graph struct {
+	Classes         krt.Collection[gateways.Class]
+	Gateways        krt.Collection[gateways.Gateway]
+	GatewayStatuses krt.Collection[gateways.Status]
+	HTTPRoutes      krt.Collection[routes.Route]
+	// Feeds are all resources for proxies.
+	Feeds []resources.Feed
+
+	syncers []krt.Syncer
+}
+
+// Build makes the graph over in. Its collections live until the stop channel
+// of opts closes.
+func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph {
+	g := &Graph{}
+
+	// Gateways: which are ours, and what their listeners take.
+	g.Classes = gateways.NewClasses(in.GatewayClasses, settings.Controllers, settings.ManagedClass, opts)
+	g.Gateways = gateways.NewGateways(in.Gateways, g.Classes, opts)
+	parents := gateways.NewParents(g.Gateways, opts)
+
+	// References, resolved once for everybody.
+	services := references.NewServices(in.Services, opts)
+	backends := references.Backends{
+		Services:      services,
+		Grants:        references.NewGrants(in.ReferenceGrants),
+		Mode:          settings.GrantMode,
+		ClusterDomain: settings.Addresses.ClusterDomain,
+	}
+
+	// Routes: attached to listeners, translated rule by rule.
+	routing := routes.Inputs{Parents: parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: backends}
+	g.HTTPRoutes = routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts)
+
+	// What is derived from all routes at once is counted, one step an event:
+	// the routes on each listener, and the gateways that need each backend.
+	attached := krtx.NewCount(g.HTTPRoutes, func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
+	g.GatewayStatuses = gateways.NewStatuses(g.Gateways, attached, opts)
+	users := policies.NewUsers(krtx.NewMembers(g.HTTPRoutes, func(r routes.Route) []string { return r.Uses }, opts, "graph/Users"))
+
+	// Policies and backends go where they are used.
+	a2a := policies.NewA2A(services, users, backends, opts)
+
+	// Addresses are the same for every proxy.
+	found := addresses.New(in, settings.Addresses, opts)
+
+	g.Feeds = []resources.Feed{
+		resources.NewFeed(g.Gateways, func(gateway gateways.Gateway) []resources.Resource { return gateway.Resources }),
+		resources.NewFeed(g.HTTPRoutes, func(r routes.Route) []resources.Resource { return r.Resources }),
+		resources.FeedOf(a2a),
+		resources.FeedOf(found.Services),
+		resources.FeedOf(found.Workloads),
+		resources.FeedOf(found.EndpointWorkloads),
+	}
+	g.syncers = []krt.Syncer{g.Classes, g.GatewayStatuses}
+	for _, feed := range g.Feeds {
+		g.syncers = append(g.syncers, feed)
+	}
+	return g
+}
+
+// HasSynced reports whether the graph shows everything that its inputs held
+// when they were synced.
+func (g *Graph) HasSynced() bool {
+	for _, syncer := range g.syncers {
+		if !syncer.HasSynced() {
+			return false
+		}
+	}
+	return true
+}
+
+// WaitUntilSynced blocks until HasSynced, or returns false when stop closes.
+func (g *Graph) WaitUntilSynced(stop <-chan struct{}) bool {
+	for _, syncer := range g.syncers {
+		if !syncer.WaitUntilSynced(stop) {
+			return false
+		}
+	}
+	return true
+}
