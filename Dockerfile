@@ -1,0 +1,15 @@
+# The controller as a static binary in an image without anything else.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=dev
+ARG COMMIT=unknown
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X agentgateway.dev/controller/pkg/settings.Version=${VERSION} -X agentgateway.dev/controller/pkg/settings.Commit=${COMMIT}" -o /agentgateway-controller ./cmd/agentgateway-controller
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /agentgateway-controller /usr/local/bin/agentgateway-controller
+USER 10101
+ENTRYPOINT ["/usr/local/bin/agentgateway-controller"]

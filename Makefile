@@ -1,0 +1,64 @@
+# Everything needs Go only; tools are pinned in the go.mod files.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GOFLAGS_RELEASE := -trimpath -ldflags "-s -w $(VERSION_FLAGS)"
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+VERSION_FLAGS = -X agentgateway.dev/controller/pkg/settings.Version=$(VERSION) -X agentgateway.dev/controller/pkg/settings.Commit=$(COMMIT)
+
+ISTIO_DIR = $(shell go list -m -f '{{.Dir}}' istio.io/istio)
+
+# Cold builds take minutes: show that something happens, and pass on whatever
+# isn't the name of a compiled package.
+PROGRESS = awk '/^[A-Za-z0-9_.\/~@-]+$$/ { n++; if (n % 100 == 0) { print "  " n " packages compiled"; fflush() } next } { print }'
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build agentgateway-controller and agwctl into bin/
+	@mkdir -p bin
+	go build -v $(GOFLAGS_RELEASE) -o bin/ ./cmd/... 2>&1 | $(PROGRESS)
+
+.PHONY: build-tools
+build-tools:
+	@mkdir -p bin
+	@echo "building the data plane and the echo server for development"
+	@go build -v -trimpath -ldflags "-s -w" -o bin/ ./tools/dataplane ./tools/echo ./tools/run 2>&1 | $(PROGRESS)
+	@echo "building devcluster, a Kubernetes control plane in one binary (some five minutes the first time)"
+	@go build -C tools/devcluster -v -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
+
+.PHONY: run
+run: build ## Run everything on an embedded cluster; with KUBECONFIG or CLUSTER=current, only the controller on that cluster
+ifneq ($(filter current,$(CLUSTER))$(KUBECONFIG),)
+	bin/agentgateway-controller --log-format console
+else
+	@$(MAKE) --no-print-directory build-tools
+	@exec bin/run
+endif
+
+.PHONY: generate
+generate: ## Regenerate everything that is generated
+	go build -C tools/protogen -o $(CURDIR)/bin/protogen .
+	cd tools/protogen && $(CURDIR)/bin/protogen -C $(CURDIR)/apis/xds -I $(ISTIO_DIR)/pkg resource.proto
+
+.PHONY: lint
+lint: ## Check formatting, go vet, and the flow of imports
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go test ./tests/architecture
+
+.PHONY: test
+test: ## Run all tests, those on a real API server included
+	@mkdir -p bin
+	@echo "building devcluster (some five minutes the first time)"
+	@go build -C tools/devcluster -v -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
+	DEVCLUSTER_BIN=$(CURDIR)/bin/devcluster go test -race -timeout 20m ./...
+	go test -C tools/devcluster -timeout 10m ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
