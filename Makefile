@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GOFLAGS_RELEASE := -trimpath -ldflags "-s -w $(VERSION_FLAGS)"
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-VERSION_FLAGS = -X agentgateway.dev/controller/pkg/settings.Version=$(VERSION) -X agentgateway.dev/controller/pkg/settings.Commit=$(COMMIT)
+VERSION_FLAGS = -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 ISTIO_DIR = $(shell go list -m -f '{{.Dir}}' istio.io/istio)
 
@@ -29,7 +29,7 @@ build-tools:
 	@echo "building the data plane and the echo server for development"
 	@go build -v -trimpath -ldflags "-s -w" -o bin/ ./tools/dataplane ./tools/echo ./tools/run 2>&1 | $(PROGRESS)
 	@echo "building devcluster, a Kubernetes control plane in one binary (some five minutes the first time)"
-	@go build -C tools/devcluster -v -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
+	@go build -C tools/devcluster -v -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
 
 .PHONY: run
 run: build ## Run everything on an embedded cluster; with KUBECONFIG or CLUSTER=current, only the controller on that cluster
@@ -55,7 +55,7 @@ lint: ## Check formatting, go vet, and the flow of imports
 test: ## Run all tests, those on a real API server included
 	@mkdir -p bin
 	@echo "building devcluster (some five minutes the first time)"
-	@go build -C tools/devcluster -v -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
+	@go build -C tools/devcluster -v -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
 	DEVCLUSTER_BIN=$(CURDIR)/bin/devcluster go test -race -timeout 20m ./...
 	go test -C tools/devcluster -timeout 10m ./...
 

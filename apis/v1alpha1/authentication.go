@@ -106,8 +106,7 @@ type RemoteJWKS struct {
 	// +kubebuilder:default="5m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m')",message="cacheDuration must be at least 5m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('5m')",message="write a duration of at least 5m, such as 10m or 1h30m"
 	CacheDuration *metav1.Duration `json:"cacheDuration,omitempty"`
 
 	// The server: a Service, or a static AgentgatewayBackend. It is called over
@@ -202,8 +201,7 @@ const (
 
 // APIKeyAuthentication authenticates requests by API key. Every data entry of
 // the Secrets or ConfigMaps is one key: its plain text, or JSON with key or
-// keyHash ("sha256:" and 64 hex digits) and metadata, which CEL expressions see
-// as apiKey.NAME.
+// keyHash ("sha256:" and 64 hex digits) and metadata for CEL expressions.
 //
 // +kubebuilder:validation:ExactlyOneOf=secretRef;secretSelector;configMapSelector
 type APIKeyAuthentication struct {

@@ -77,8 +77,7 @@ type Keepalive struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="keepalive time must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	Time *metav1.Duration `json:"time,omitempty"`
 
 	// Time between probes, at least 1s. Default: 180s.
@@ -86,8 +85,7 @@ type Keepalive struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="keepalive interval must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 }
 
@@ -101,8 +99,7 @@ type FrontendTLS struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms')",message="handshakeTimeout must be at least 100ms"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('100ms')",message="write a duration of at least 100ms, such as 500ms or 10s"
 	HandshakeTimeout *metav1.Duration `json:"handshakeTimeout,omitempty"`
 
 	// ALPN protocols offered, preferred first. Default: h2, http/1.1.
@@ -201,8 +198,7 @@ type FrontendHTTP struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="http1IdleTimeout must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	HTTP1IdleTimeout *metav1.Duration `json:"http1IdleTimeout,omitempty"`
 
 	// Case of HTTP/1 header names: Lowercase (the default), or Preserve to keep
@@ -236,13 +232,12 @@ type FrontendHTTP struct {
 	// +optional
 	HTTP2MaxHeaderSize *ByteSize `json:"http2MaxHeaderSize,omitempty"`
 
-	// Time between HTTP/2 pings, at least 1s. Unset means no pings.
+	// Time between HTTP/2 pings, at least 1s.
 	//
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="http2KeepaliveInterval must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	HTTP2KeepaliveInterval *metav1.Duration `json:"http2KeepaliveInterval,omitempty"`
 
 	// Time to wait for the answer to an HTTP/2 ping before the connection is
@@ -251,8 +246,7 @@ type FrontendHTTP struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="http2KeepaliveTimeout must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	HTTP2KeepaliveTimeout *metav1.Duration `json:"http2KeepaliveTimeout,omitempty"`
 
 	// Age at which a connection is closed gracefully, at least 1s. Unset means
@@ -261,8 +255,7 @@ type FrontendHTTP struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="maxConnectionDuration must be at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s')",message="write a duration of at least 1s, such as 10s or 1h30m"
 	MaxConnectionDuration *metav1.Duration `json:"maxConnectionDuration,omitempty"`
 }
 

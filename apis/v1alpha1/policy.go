@@ -69,7 +69,7 @@ type AgentgatewayPolicySpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(t, (t.group == '' && t.kind == 'Service') || (t.group == 'agentgateway.dev' && t.kind == 'AgentgatewayBackend') || (t.group == 'gateway.networking.k8s.io' && t.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute', 'ListenerSet']) || (t.group == 'inference.networking.k8s.io' && t.kind == 'InferencePool'))",message="a target must be one of: gateway.networking.k8s.io Gateway, ListenerSet, HTTPRoute or GRPCRoute; agentgateway.dev AgentgatewayBackend; inference.networking.k8s.io InferencePool; or Service with group \"\""
+	// +kubebuilder:validation:XValidation:rule=`self.all(t, (t.group == "" && t.kind == 'Service') || (t.group == 'agentgateway.dev' && t.kind == 'AgentgatewayBackend') || (t.group == 'gateway.networking.k8s.io' && t.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute', 'ListenerSet']) || (t.group == 'inference.networking.k8s.io' && t.kind == 'InferencePool'))`,message="a target must be one of: gateway.networking.k8s.io Gateway, ListenerSet, HTTPRoute or GRPCRoute; agentgateway.dev AgentgatewayBackend; inference.networking.k8s.io InferencePool; or Service with group \"\""
 	// +kubebuilder:validation:XValidation:rule="self.all(t, t.kind == self[0].kind)",message="all targets must have the same kind: write one policy for each kind"
 	TargetRefs []LocalPolicyTargetReferenceWithSectionName `json:"targetRefs,omitempty"`
 
@@ -79,7 +79,7 @@ type AgentgatewayPolicySpec struct {
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(t, (t.group == '' && t.kind == 'Service') || (t.group == 'agentgateway.dev' && t.kind == 'AgentgatewayBackend') || (t.group == 'gateway.networking.k8s.io' && t.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute', 'ListenerSet']) || (t.group == 'inference.networking.k8s.io' && t.kind == 'InferencePool'))",message="a target must be one of: gateway.networking.k8s.io Gateway, ListenerSet, HTTPRoute or GRPCRoute; agentgateway.dev AgentgatewayBackend; inference.networking.k8s.io InferencePool; or Service with group \"\""
+	// +kubebuilder:validation:XValidation:rule=`self.all(t, (t.group == "" && t.kind == 'Service') || (t.group == 'agentgateway.dev' && t.kind == 'AgentgatewayBackend') || (t.group == 'gateway.networking.k8s.io' && t.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute', 'ListenerSet']) || (t.group == 'inference.networking.k8s.io' && t.kind == 'InferencePool'))`,message="a target must be one of: gateway.networking.k8s.io Gateway, ListenerSet, HTTPRoute or GRPCRoute; agentgateway.dev AgentgatewayBackend; inference.networking.k8s.io InferencePool; or Service with group \"\""
 	// +kubebuilder:validation:XValidation:rule="self.all(t, t.kind == self[0].kind)",message="all targets must have the same kind: write one policy for each kind"
 	TargetSelectors []LocalPolicyTargetSelectorWithSectionName `json:"targetSelectors,omitempty"`
 

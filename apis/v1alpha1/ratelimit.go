@@ -140,8 +140,7 @@ type RateLimitDescriptor struct {
 	// +optional
 	Unit RateLimitUnit `json:"unit,omitempty"`
 
-	// CEL expression that yields how much a request counts. Default: 1, or its
-	// number of tokens.
+	// CEL expression that yields how much a request counts.
 	//
 	// +optional
 	Cost *CELExpression `json:"cost,omitempty"`

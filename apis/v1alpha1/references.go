@@ -6,7 +6,7 @@ import gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 // that refers to it.
 //
 // +structType=atomic
-// +kubebuilder:validation:XValidation:rule="(!has(self.group) || self.group == ”) ? (!has(self.kind) || self.kind in [”, 'Secret']) : (has(self.kind) && self.kind != ”)",message="leave out group and kind to refer to a Secret, or set both for another kind of credential"
+// +kubebuilder:validation:XValidation:rule=`self.?group.orValue("") == "" ? self.?kind.orValue("") in ["", "Secret"] : self.?kind.orValue("") != ""`,message="leave out group and kind for a Secret, or set both"
 type LocalSecretKeyRef struct {
 	// Name of the object.
 	//
@@ -37,7 +37,7 @@ type LocalSecretKeyRef struct {
 // object that refers to it.
 //
 // +structType=atomic
-// +kubebuilder:validation:XValidation:rule="(!has(self.group) || self.group == ”) ? (!has(self.kind) || self.kind in [”, 'Secret']) : (has(self.kind) && self.kind != ”)",message="leave out group and kind to refer to a Secret, or set both for another kind of credential"
+// +kubebuilder:validation:XValidation:rule=`self.?group.orValue("") == "" ? self.?kind.orValue("") in ["", "Secret"] : self.?kind.orValue("") != ""`,message="leave out group and kind for a Secret, or set both"
 type LocalSecretObjectRef struct {
 	// Name of the object.
 	//
@@ -78,7 +78,7 @@ type ConfigMapSelector struct {
 // LocalBackendObjectReference names a destination in the namespace of the object
 // that refers to it: a Service with a port, or an InferencePool.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.group) && self.group != ”) || (has(self.kind) && self.kind != 'Service') || has(self.port)",message="Must have port for Service reference: set port to one of the Service's ports"
+// +kubebuilder:validation:XValidation:rule=`(has(self.group) && self.group != "") || (has(self.kind) && self.kind != 'Service') || has(self.port)`,message="Must have port for Service reference: set port to one of the Service's ports"
 type LocalBackendObjectReference struct {
 	// API group of the destination. "" (the default) for a Service,
 	// inference.networking.k8s.io for an InferencePool.

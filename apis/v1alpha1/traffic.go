@@ -220,8 +220,7 @@ type Timeouts struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",message="write a duration such as 500ms, 10s or 1h30m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms')",message="request timeout must be at least 100ms"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('100ms')",message="write a duration of at least 100ms, such as 500ms or 10s"
 	Request *metav1.Duration `json:"request,omitempty"`
 }
 
@@ -283,14 +282,13 @@ type Buffer struct {
 
 // BufferBody sets how a body is buffered.
 type BufferBody struct {
-	// Largest body. Bytes or a quantity such as 1Mi. Default: the frontend's
-	// maxBufferSize.
+	// Largest body. Bytes or a quantity such as 1Mi.
 	//
 	// +optional
 	MaxBytes *ByteSize `json:"maxBytes,omitempty"`
 
-	// What happens to a larger body: FailClosed (the default) refuses it,
-	// FailOpen passes it on unbuffered.
+	// What happens to a larger body: FailClosed (the default) answers 413 for a
+	// request and 502 for a response, FailOpen passes it on.
 	//
 	// +optional
 	FailureMode FailureMode `json:"failureMode,omitempty"`

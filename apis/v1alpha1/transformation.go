@@ -88,8 +88,7 @@ type Transform struct {
 	// +optional
 	Body *CELExpression `json:"body,omitempty"`
 
-	// Values for later expressions, which see them as metadata.NAME: CEL
-	// expressions by name.
+	// Values for later expressions: CEL expressions by name.
 	//
 	// +optional
 	// +kubebuilder:validation:MinProperties=1

@@ -24,6 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a listener speaks. UNKNOWN is refused.
 type Protocol int32
 
 const (
@@ -82,6 +83,8 @@ func (Protocol) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{0}
 }
 
+// What is spoken on the port, which decides which listeners may share it:
+// HTTP ones, HTTPS and TLS ones, or a single TCP one.
 type Bind_Protocol int32
 
 const (
@@ -131,6 +134,7 @@ func (Bind_Protocol) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{1, 0}
 }
 
+// What wraps the protocol of the port.
 type Bind_TunnelProtocol int32
 
 const (
@@ -186,10 +190,14 @@ func (Bind_TunnelProtocol) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{1, 1}
 }
 
+// Whether a socket is opened.
 type Bind_Mode int32
 
 const (
+	// Listens on all addresses of the machine.
 	Bind_STANDARD Bind_Mode = 0
+	// Opens no socket and is reached from other binds only; port 0 takes what
+	// no other bind does.
 	Bind_INTERNAL Bind_Mode = 1
 )
 
@@ -232,10 +240,15 @@ func (Bind_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{1, 2}
 }
 
+// Whether more specific policies may replace this one. Counts in phase ROUTE
+// only.
 type Policy_Inheritance int32
 
 const (
-	Policy_DEFAULT  Policy_Inheritance = 0
+	// The most specific policy wins.
+	Policy_DEFAULT Policy_Inheritance = 0
+	// Locks the kind at this level; more specific policies and inline filters
+	// are ignored.
 	Policy_OVERRIDE Policy_Inheritance = 1
 )
 
@@ -278,12 +291,17 @@ func (Policy_Inheritance) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{12, 0}
 }
 
+// Where the certificate comes from.
 type TLSConfig_CertificateSource int32
 
 const (
-	TLSConfig_INLINE         TLSConfig_CertificateSource = 0
+	// cert and private_key are what the listener presents.
+	TLSConfig_INLINE TLSConfig_CertificateSource = 0
+	// The certificate of the mesh identity; needs a mesh CA.
 	TLSConfig_ISTIO_WORKLOAD TLSConfig_CertificateSource = 1
-	TLSConfig_DYNAMIC_CA     TLSConfig_CertificateSource = 2
+	// cert and private_key are a CA that signs a certificate for every server
+	// name.
+	TLSConfig_DYNAMIC_CA TLSConfig_CertificateSource = 2
 )
 
 // Enum value maps for TLSConfig_CertificateSource.
@@ -327,6 +345,7 @@ func (TLSConfig_CertificateSource) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{15, 0}
 }
 
+// TLS versions that can be asked for; the older ones are reserved.
 type TLSConfig_TLSVersion int32
 
 const (
@@ -376,6 +395,8 @@ func (TLSConfig_TLSVersion) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{15, 1}
 }
 
+// How strictly client certificates are demanded; without root it has no
+// effect on inline certificates.
 type TLSConfig_MTLSMode int32
 
 const (
@@ -425,6 +446,7 @@ func (TLSConfig_MTLSMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{15, 2}
 }
 
+// Cipher suites by their IANA names. Unknown ones are skipped with a warning.
 type TLSConfig_CipherSuite int32
 
 const (
@@ -495,6 +517,7 @@ func (TLSConfig_CipherSuite) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{15, 3}
 }
 
+// Key exchange groups. Unknown ones are skipped with a warning.
 type TLSConfig_KeyExchangeGroup int32
 
 const (
@@ -550,6 +573,7 @@ func (TLSConfig_KeyExchangeGroup) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{15, 4}
 }
 
+// How header names are spelt on HTTP/1.
 type FrontendPolicySpec_HTTP_HTTPHeaderCase int32
 
 const (
@@ -596,6 +620,7 @@ func (FrontendPolicySpec_HTTP_HTTPHeaderCase) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{53, 0, 0}
 }
 
+// Transport of the export.
 type FrontendPolicySpec_Logging_OtlpAccessLog_Protocol int32
 
 const (
@@ -642,6 +667,7 @@ func (FrontendPolicySpec_Logging_OtlpAccessLog_Protocol) EnumDescriptor() ([]byt
 	return file_resource_proto_rawDescGZIP(), []int{53, 4, 2, 0}
 }
 
+// Transport of the export.
 type FrontendPolicySpec_Tracing_Protocol int32
 
 const (
@@ -688,6 +714,7 @@ func (FrontendPolicySpec_Tracing_Protocol) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{53, 5, 0}
 }
 
+// Versions that are accepted.
 type FrontendPolicySpec_ProxyProtocol_Version int32
 
 const (
@@ -737,6 +764,7 @@ func (FrontendPolicySpec_ProxyProtocol_Version) EnumDescriptor() ([]byte, []int)
 	return file_resource_proto_rawDescGZIP(), []int{53, 7, 0}
 }
 
+// Whether connections without the header are refused.
 type FrontendPolicySpec_ProxyProtocol_Mode int32
 
 const (
@@ -783,6 +811,7 @@ func (FrontendPolicySpec_ProxyProtocol_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{53, 7, 1}
 }
 
+// Denied with 405, routed like other requests, or tunnelled.
 type FrontendPolicySpec_Connect_Mode int32
 
 const (
@@ -832,10 +861,14 @@ func (FrontendPolicySpec_Connect_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{53, 8, 0}
 }
 
+// When a targeted policy runs. Inline filters ignore it.
 type TrafficPolicySpec_PolicyPhase int32
 
 const (
-	TrafficPolicySpec_ROUTE   TrafficPolicySpec_PolicyPhase = 0
+	// After the route was selected.
+	TrafficPolicySpec_ROUTE TrafficPolicySpec_PolicyPhase = 0
+	// Before; only for cors, jwt, basic_auth, api_key_auth, ext_authz,
+	// authorization, ext_proc and transformation.
 	TrafficPolicySpec_GATEWAY TrafficPolicySpec_PolicyPhase = 1
 )
 
@@ -878,6 +911,7 @@ func (TrafficPolicySpec_PolicyPhase) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 0}
 }
 
+// What is counted.
 type TrafficPolicySpec_RemoteRateLimit_Type int32
 
 const (
@@ -924,6 +958,7 @@ func (TrafficPolicySpec_RemoteRateLimit_Type) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 0, 0}
 }
 
+// What happens when the service cannot be asked; closed is 500.
 type TrafficPolicySpec_RemoteRateLimit_FailureMode int32
 
 const (
@@ -970,6 +1005,7 @@ func (TrafficPolicySpec_RemoteRateLimit_FailureMode) EnumDescriptor() ([]byte, [
 	return file_resource_proto_rawDescGZIP(), []int{55, 0, 1}
 }
 
+// Whether requests or LLM tokens are counted.
 type TrafficPolicySpec_LocalRateLimit_Type int32
 
 const (
@@ -1016,6 +1052,7 @@ func (TrafficPolicySpec_LocalRateLimit_Type) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 1, 0}
 }
 
+// What happens when the service cannot be asked.
 type TrafficPolicySpec_ExternalAuth_FailureMode int32
 
 const (
@@ -1065,6 +1102,7 @@ func (TrafficPolicySpec_ExternalAuth_FailureMode) EnumDescriptor() ([]byte, []in
 	return file_resource_proto_rawDescGZIP(), []int{55, 2, 0}
 }
 
+// What happens without a token, and with an invalid one.
 type TrafficPolicySpec_JWT_Mode int32
 
 const (
@@ -1114,6 +1152,7 @@ func (TrafficPolicySpec_JWT_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 5, 0}
 }
 
+// Whether a request without credentials may pass.
 type TrafficPolicySpec_BasicAuthentication_Mode int32
 
 const (
@@ -1160,6 +1199,7 @@ func (TrafficPolicySpec_BasicAuthentication_Mode) EnumDescriptor() ([]byte, []in
 	return file_resource_proto_rawDescGZIP(), []int{55, 6, 0}
 }
 
+// What happens without a key, and with an unknown one.
 type TrafficPolicySpec_APIKey_Mode int32
 
 const (
@@ -1209,6 +1249,7 @@ func (TrafficPolicySpec_APIKey_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 7, 0}
 }
 
+// What happens when the processor cannot be reached.
 type TrafficPolicySpec_ExtProc_FailureMode int32
 
 const (
@@ -1255,6 +1296,7 @@ func (TrafficPolicySpec_ExtProc_FailureMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 12, 0}
 }
 
+// How a body is sent to the processor.
 type TrafficPolicySpec_ExtProc_BodySendMode int32
 
 const (
@@ -1307,6 +1349,7 @@ func (TrafficPolicySpec_ExtProc_BodySendMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 12, 1}
 }
 
+// Whether headers or trailers are sent; unset sends them.
 type TrafficPolicySpec_ExtProc_HeaderTrailerSendMode int32
 
 const (
@@ -1356,6 +1399,8 @@ func (TrafficPolicySpec_ExtProc_HeaderTrailerSendMode) EnumDescriptor() ([]byte,
 	return file_resource_proto_rawDescGZIP(), []int{55, 12, 2}
 }
 
+// NONE keeps the authority. Without a policy hostname backends are AUTO and
+// services NONE.
 type TrafficPolicySpec_HostRewrite_Mode int32
 
 const (
@@ -1402,6 +1447,8 @@ func (TrafficPolicySpec_HostRewrite_Mode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 13, 0}
 }
 
+// What happens to a body that is too long: 413 for requests, 502 for
+// responses, or pass.
 type TrafficPolicySpec_Buffer_FailureMode int32
 
 const (
@@ -1448,6 +1495,7 @@ func (TrafficPolicySpec_Buffer_FailureMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{55, 14, 0}
 }
 
+// Patterns that the proxy brings along.
 type BackendPolicySpec_Ai_BuiltinRegexRule int32
 
 const (
@@ -1506,6 +1554,7 @@ func (BackendPolicySpec_Ai_BuiltinRegexRule) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{56, 0, 0}
 }
 
+// What happens to a text that a rule finds; unspecified masks it.
 type BackendPolicySpec_Ai_ActionKind int32
 
 const (
@@ -1555,6 +1604,7 @@ func (BackendPolicySpec_Ai_ActionKind) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{56, 0, 1}
 }
 
+// Which API a path speaks.
 type BackendPolicySpec_Ai_RouteType int32
 
 const (
@@ -1628,6 +1678,7 @@ func (BackendPolicySpec_Ai_RouteType) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{56, 0, 2}
 }
 
+// What happens when it cannot be asked.
 type BackendPolicySpec_Ai_Webhook_FailureMode int32
 
 const (
@@ -1674,6 +1725,7 @@ func (BackendPolicySpec_Ai_Webhook_FailureMode) EnumDescriptor() ([]byte, []int)
 	return file_resource_proto_rawDescGZIP(), []int{56, 0, 4, 0}
 }
 
+// Whether streamed answers are checked, too.
 type BackendPolicySpec_Ai_PromptGuard_Streaming int32
 
 const (
@@ -1720,6 +1772,7 @@ func (BackendPolicySpec_Ai_PromptGuard_Streaming) EnumDescriptor() ([]byte, []in
 	return file_resource_proto_rawDescGZIP(), []int{56, 0, 12, 0}
 }
 
+// What happens when the picker cannot be asked.
 type BackendPolicySpec_InferenceRouting_FailureMode int32
 
 const (
@@ -1769,6 +1822,7 @@ func (BackendPolicySpec_InferenceRouting_FailureMode) EnumDescriptor() ([]byte, 
 	return file_resource_proto_rawDescGZIP(), []int{56, 2, 0}
 }
 
+// How much of the server's certificate is verified.
 type BackendPolicySpec_BackendTLS_VerificationMode int32
 
 const (
@@ -1818,6 +1872,7 @@ func (BackendPolicySpec_BackendTLS_VerificationMode) EnumDescriptor() ([]byte, [
 	return file_resource_proto_rawDescGZIP(), []int{56, 5, 0}
 }
 
+// Unspecified follows the service port and the client.
 type BackendPolicySpec_BackendHTTP_HttpVersion int32
 
 const (
@@ -1867,6 +1922,7 @@ func (BackendPolicySpec_BackendHTTP_HttpVersion) EnumDescriptor() ([]byte, []int
 	return file_resource_proto_rawDescGZIP(), []int{56, 6, 0}
 }
 
+// Identity providers whose metadata needs adapting.
 type BackendPolicySpec_McpAuthentication_McpIDP int32
 
 const (
@@ -1928,6 +1984,7 @@ func (BackendPolicySpec_McpAuthentication_McpIDP) EnumDescriptor() ([]byte, []in
 	return file_resource_proto_rawDescGZIP(), []int{56, 10, 0}
 }
 
+// What happens without a token, and with an invalid one.
 type BackendPolicySpec_McpAuthentication_Mode int32
 
 const (
@@ -1977,6 +2034,7 @@ func (BackendPolicySpec_McpAuthentication_Mode) EnumDescriptor() ([]byte, []int)
 	return file_resource_proto_rawDescGZIP(), []int{56, 10, 1}
 }
 
+// Which direction of a method is handed over.
 type BackendPolicySpec_McpGuardrails_Phase int32
 
 const (
@@ -2029,6 +2087,7 @@ func (BackendPolicySpec_McpGuardrails_Phase) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{56, 11, 0}
 }
 
+// What happens when a processor cannot be reached.
 type BackendPolicySpec_McpGuardrails_FailureMode int32
 
 const (
@@ -2075,6 +2134,7 @@ func (BackendPolicySpec_McpGuardrails_FailureMode) EnumDescriptor() ([]byte, []i
 	return file_resource_proto_rawDescGZIP(), []int{56, 11, 1}
 }
 
+// Which kind of Azure resource serves the model.
 type AIBackend_AzureResourceType int32
 
 const (
@@ -2121,6 +2181,7 @@ func (AIBackend_AzureResourceType) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{61, 0}
 }
 
+// An API that a custom provider speaks.
 type AIBackend_ProviderFormat int32
 
 const (
@@ -2185,6 +2246,7 @@ func (AIBackend_ProviderFormat) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{61, 1}
 }
 
+// Providers whose host and formats the proxy knows.
 type AIBackend_ProviderPreset int32
 
 const (
@@ -2267,6 +2329,7 @@ func (AIBackend_ProviderPreset) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{61, 2}
 }
 
+// Whether sessions are kept.
 type MCPBackend_StatefulMode int32
 
 const (
@@ -2313,6 +2376,7 @@ func (MCPBackend_StatefulMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{62, 0}
 }
 
+// Whether names of tools get the target's name in front.
 type MCPBackend_PrefixMode int32
 
 const (
@@ -2362,6 +2426,7 @@ func (MCPBackend_PrefixMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{62, 1}
 }
 
+// Whether the others go on when a target fails.
 type MCPBackend_FailureMode int32
 
 const (
@@ -2408,6 +2473,7 @@ func (MCPBackend_FailureMode) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{62, 2}
 }
 
+// Transport of MCP; undefined is streamable HTTP.
 type MCPTarget_Protocol int32
 
 const (
@@ -2457,6 +2523,7 @@ func (MCPTarget_Protocol) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{63, 0}
 }
 
+// The methods of OAuth.
 type OAuthClientAuth_Method int32
 
 const (
@@ -2509,6 +2576,7 @@ func (OAuthClientAuth_Method) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{66, 0}
 }
 
+// Signature algorithms.
 type OAuthClientAuth_PrivateKeyJwt_SigningAlg int32
 
 const (
@@ -2570,6 +2638,7 @@ func (OAuthClientAuth_PrivateKeyJwt_SigningAlg) EnumDescriptor() ([]byte, []int)
 	return file_resource_proto_rawDescGZIP(), []int{66, 0, 0}
 }
 
+// How the certificate is named in the assertion.
 type OAuthClientAuth_PrivateKeyJwt_CertificateHeader int32
 
 const (
@@ -2619,6 +2688,7 @@ func (OAuthClientAuth_PrivateKeyJwt_CertificateHeader) EnumDescriptor() ([]byte,
 	return file_resource_proto_rawDescGZIP(), []int{66, 0, 1}
 }
 
+// Token exchange of RFC 8693, or the JWT bearer grant of RFC 7523.
 type OAuthTokenExchange_GrantType int32
 
 const (
@@ -2668,6 +2738,7 @@ func (OAuthTokenExchange_GrantType) EnumDescriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{67, 0}
 }
 
+// Whether clients can name the model, or only virtual models can.
 type ModelRoute_ConcreteModel_ModelVisibility int32
 
 const (
@@ -2714,6 +2785,8 @@ func (ModelRoute_ConcreteModel_ModelVisibility) EnumDescriptor() ([]byte, []int)
 	return file_resource_proto_rawDescGZIP(), []int{69, 2, 0}
 }
 
+// Envelope of everything that travels under the resource type. Exactly one kind
+// is set; an envelope without a known kind is refused.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -2889,6 +2962,8 @@ type Resource_TcpRoute struct {
 }
 
 type Resource_Workload struct {
+	// Never sent: workloads and services travel as istio.workload.Address only,
+	// and route groups exist by being referred to.
 	Workload *workloadapi.Workload `protobuf:"bytes,7,opt,name=workload,proto3,oneof"`
 }
 
@@ -2924,13 +2999,21 @@ func (*Resource_RouteGroup) isResource_Kind() {}
 
 func (*Resource_ModelRoute) isResource_Kind() {}
 
+// A port with its accept loop. Only the set of its listeners can change while
+// the key exists; see the fields.
 type Bind struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Key            string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Port           uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
-	Protocol       Bind_Protocol          `protobuf:"varint,3,opt,name=protocol,proto3,enum=agentgateway.dev.resource.Bind_Protocol" json:"protocol,omitempty"`
-	TunnelProtocol Bind_TunnelProtocol    `protobuf:"varint,4,opt,name=tunnel_protocol,json=tunnelProtocol,proto3,enum=agentgateway.dev.resource.Bind_TunnelProtocol" json:"tunnel_protocol,omitempty"`
-	Mode           Bind_Mode              `protobuf:"varint,5,opt,name=mode,proto3,enum=agentgateway.dev.resource.Bind_Mode" json:"mode,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity, e.g. "<port>/<namespace>/<gateway>". It has to change together
+	// with any of the other fields.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 65535; higher values are cut to 16 bits. Fixed for the life of the
+	// key.
+	Port uint32 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	// Fixed for the life of the key, as are tunnel_protocol and mode: the accept
+	// loop never looks again.
+	Protocol       Bind_Protocol       `protobuf:"varint,3,opt,name=protocol,proto3,enum=agentgateway.dev.resource.Bind_Protocol" json:"protocol,omitempty"`
+	TunnelProtocol Bind_TunnelProtocol `protobuf:"varint,4,opt,name=tunnel_protocol,json=tunnelProtocol,proto3,enum=agentgateway.dev.resource.Bind_TunnelProtocol" json:"tunnel_protocol,omitempty"`
+	Mode           Bind_Mode           `protobuf:"varint,5,opt,name=mode,proto3,enum=agentgateway.dev.resource.Bind_Mode" json:"mode,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3000,12 +3083,17 @@ func (x *Bind) GetMode() Bind_Mode {
 	return Bind_STANDARD
 }
 
+// Names the user's object that a route comes from. Policies that target routes
+// compare all of it.
 type RouteName struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	RuleName      *string                `protobuf:"bytes,4,opt,name=rule_name,json=ruleName,proto3,oneof" json:"rule_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the object, e.g. HTTPRoute; compared exactly with the kind of a
+	// target.
+	Kind      string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name      string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the rule, for policies that target one rule.
+	RuleName      *string `protobuf:"bytes,4,opt,name=rule_name,json=ruleName,proto3,oneof" json:"rule_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3068,14 +3156,19 @@ func (x *RouteName) GetRuleName() string {
 	return ""
 }
 
+// Names the user's listener. Policies find listeners by it.
 type ListenerName struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	GatewayName      string                 `protobuf:"bytes,1,opt,name=gateway_name,json=gatewayName,proto3" json:"gateway_name,omitempty"`
-	GatewayNamespace string                 `protobuf:"bytes,2,opt,name=gateway_namespace,json=gatewayNamespace,proto3" json:"gateway_namespace,omitempty"`
-	ListenerName     string                 `protobuf:"bytes,3,opt,name=listener_name,json=listenerName,proto3" json:"listener_name,omitempty"`
-	ListenerSet      *ResourceName          `protobuf:"bytes,4,opt,name=listener_set,json=listenerSet,proto3" json:"listener_set,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Must be the Gateway that the proxy was started for, also when the listener
+	// comes from a ListenerSet.
+	GatewayName      string `protobuf:"bytes,1,opt,name=gateway_name,json=gatewayName,proto3" json:"gateway_name,omitempty"`
+	GatewayNamespace string `protobuf:"bytes,2,opt,name=gateway_namespace,json=gatewayNamespace,proto3" json:"gateway_namespace,omitempty"`
+	// The section name within the Gateway or ListenerSet.
+	ListenerName string `protobuf:"bytes,3,opt,name=listener_name,json=listenerName,proto3" json:"listener_name,omitempty"`
+	// Set only if the listener comes from a ListenerSet.
+	ListenerSet   *ResourceName `protobuf:"bytes,4,opt,name=listener_set,json=listenerSet,proto3" json:"listener_set,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListenerName) Reset() {
@@ -3136,6 +3229,7 @@ func (x *ListenerName) GetListenerSet() *ResourceName {
 	return nil
 }
 
+// Namespace and name of an object whose kind is clear from the context.
 type ResourceName struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3188,6 +3282,7 @@ func (x *ResourceName) GetNamespace() string {
 	return ""
 }
 
+// Namespace, name and kind of an object; only informational in policies.
 type TypedResourceName struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3248,14 +3343,21 @@ func (x *TypedResourceName) GetKind() string {
 	return ""
 }
 
+// One hostname and protocol on a bind. A changed bind_key does not move a
+// listener, so the key has to change with it.
 type Listener struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	BindKey       string                 `protobuf:"bytes,2,opt,name=bind_key,json=bindKey,proto3" json:"bind_key,omitempty"`
-	Name          *ListenerName          `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Hostname      string                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Protocol      Protocol               `protobuf:"varint,5,opt,name=protocol,proto3,enum=agentgateway.dev.resource.Protocol" json:"protocol,omitempty"`
-	Tls           *TLSConfig             `protobuf:"bytes,6,opt,name=tls,proto3" json:"tls,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity; routes refer to it.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// The bind it hangs on. If that is unknown the listener waits for it.
+	BindKey string        `protobuf:"bytes,2,opt,name=bind_key,json=bindKey,proto3" json:"bind_key,omitempty"`
+	Name    *ListenerName `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Lower case. Empty is any host, "*.example.com" any depth below example.com.
+	Hostname string   `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Protocol Protocol `protobuf:"varint,5,opt,name=protocol,proto3,enum=agentgateway.dev.resource.Protocol" json:"protocol,omitempty"`
+	// Required for HTTPS; absent for HTTP, TCP and HBONE. For TLS its absence
+	// means passthrough.
+	Tls           *TLSConfig `protobuf:"bytes,6,opt,name=tls,proto3" json:"tls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3332,20 +3434,35 @@ func (x *Listener) GetTls() *TLSConfig {
 	return nil
 }
 
+// One rule of an HTTPRoute or GRPCRoute on one parent. It is stored under the
+// route group if there is one, else the service, else the listener, and a
+// change of parent under the same key leaves the old one behind.
 type Route struct {
-	state           protoimpl.MessageState          `protogen:"open.v1"`
-	Key             string                          `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	ListenerKey     string                          `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
-	Name            *RouteName                      `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Hostnames       []string                        `protobuf:"bytes,5,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
-	Matches         []*RouteMatch                   `protobuf:"bytes,6,rep,name=matches,proto3" json:"matches,omitempty"`
-	Backends        []*RouteBackend                 `protobuf:"bytes,7,rep,name=backends,proto3" json:"backends,omitempty"`
-	TrafficPolicies []*TrafficPolicySpec            `protobuf:"bytes,8,rep,name=traffic_policies,json=trafficPolicies,proto3" json:"traffic_policies,omitempty"`
-	ServiceKey      *workloadapi.NamespacedHostname `protobuf:"bytes,9,opt,name=service_key,json=serviceKey,proto3" json:"service_key,omitempty"`
-	RouteGroupKey   *string                         `protobuf:"bytes,10,opt,name=route_group_key,json=routeGroupKey,proto3,oneof" json:"route_group_key,omitempty"`
-	ServicePort     uint32                          `protobuf:"varint,11,opt,name=service_port,json=servicePort,proto3" json:"service_port,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity. Its byte order breaks the tie between routes whose matches are
+	// equally specific, the lower one winning.
+	Key         string     `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ListenerKey string     `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
+	Name        *RouteName `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Exact names or "*.suffix"; none means all. A lone "*" never matches.
+	Hostnames []string `protobuf:"bytes,5,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	// Alternatives, of which at least one is needed: a route without any never
+	// matches.
+	Matches []*RouteMatch `protobuf:"bytes,6,rep,name=matches,proto3" json:"matches,omitempty"`
+	// One entry is drawn by weight for each request, before any filter runs.
+	Backends []*RouteBackend `protobuf:"bytes,7,rep,name=backends,proto3" json:"backends,omitempty"`
+	// Filters of the rule. Of several entries of one kind the last one counts,
+	// except that authorization accumulates and the first buffer wins.
+	TrafficPolicies []*TrafficPolicySpec `protobuf:"bytes,8,rep,name=traffic_policies,json=trafficPolicies,proto3" json:"traffic_policies,omitempty"`
+	// Parent of mesh routes. Next to route_group_key it only finds policies that
+	// target the service.
+	ServiceKey *workloadapi.NamespacedHostname `protobuf:"bytes,9,opt,name=service_key,json=serviceKey,proto3" json:"service_key,omitempty"`
+	// Not empty for the target of a delegation.
+	RouteGroupKey *string `protobuf:"bytes,10,opt,name=route_group_key,json=routeGroupKey,proto3,oneof" json:"route_group_key,omitempty"`
+	// Port of the service, 0 for any. Above 65535 the route is refused.
+	ServicePort   uint32 `protobuf:"varint,11,opt,name=service_port,json=servicePort,proto3" json:"service_port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -3448,6 +3565,8 @@ func (x *Route) GetServicePort() uint32 {
 	return 0
 }
 
+// Kept for completeness and never sent: a group exists as soon as a route names
+// it.
 type RouteGroup struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -3508,12 +3627,16 @@ func (x *RouteGroup) GetName() string {
 	return ""
 }
 
+// One rule of a TCPRoute or TLSRoute on one parent.
 type TCPRoute struct {
-	state         protoimpl.MessageState          `protogen:"open.v1"`
-	Key           string                          `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	ListenerKey   string                          `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
-	Name          *RouteName                      `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Hostnames     []string                        `protobuf:"bytes,5,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity; the lowest key of the best hostname gets all connections.
+	Key         string     `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ListenerKey string     `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
+	Name        *RouteName `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Server names, as Route.hostnames. They do not count on TCP binds.
+	Hostnames []string `protobuf:"bytes,5,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	// Only backend and weight of the entries are read.
 	Backends      []*RouteBackend                 `protobuf:"bytes,6,rep,name=backends,proto3" json:"backends,omitempty"`
 	ServiceKey    *workloadapi.NamespacedHostname `protobuf:"bytes,9,opt,name=service_key,json=serviceKey,proto3" json:"service_key,omitempty"`
 	ServicePort   uint32                          `protobuf:"varint,11,opt,name=service_port,json=servicePort,proto3" json:"service_port,omitempty"`
@@ -3600,6 +3723,8 @@ func (x *TCPRoute) GetServicePort() uint32 {
 	return 0
 }
 
+// Alternatives that together act as one policy: the first whose condition holds
+// is used. All entries have the same kind and phase.
 type ConditionalPolicies struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Policies      []*ConditionalPolicy   `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
@@ -3644,9 +3769,11 @@ func (x *ConditionalPolicies) GetPolicies() []*ConditionalPolicy {
 	return nil
 }
 
+// One alternative.
 type ConditionalPolicy struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Condition *string                `protobuf:"bytes,1,opt,name=condition,proto3,oneof" json:"condition,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CEL; without it the entry always applies.
+	Condition *string `protobuf:"bytes,1,opt,name=condition,proto3,oneof" json:"condition,omitempty"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*ConditionalPolicy_Traffic
@@ -3718,11 +3845,16 @@ type ConditionalPolicy_Traffic struct {
 
 func (*ConditionalPolicy_Traffic) isConditionalPolicy_Kind() {}
 
+// One setting attached to one target. Of two with the same target, kind and
+// phase the proxy picks one at random, so there must be only one, unless the
+// kind accumulates.
 type Policy struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Key    string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Name   *TypedResourceName     `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Target *PolicyTarget          `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// The user's object, for logs.
+	Name *TypedResourceName `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Mandatory, like the kind.
+	Target *PolicyTarget `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*Policy_Traffic
@@ -3864,10 +3996,13 @@ func (*Policy_Frontend) isPolicy_Kind() {}
 
 func (*Policy_Conditional) isPolicy_Kind() {}
 
+// A destination that routes and policies name by its key.
 type Backend struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Name  *ResourceName          `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Identity, and what BackendReference.backend contains.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Mandatory; identity for policies that target backends.
+	Name *ResourceName `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*Backend_Static
@@ -3876,7 +4011,8 @@ type Backend struct {
 	//	*Backend_Dynamic
 	//	*Backend_Aws
 	//	*Backend_Guardrail
-	Kind           isBackend_Kind       `protobuf_oneof:"kind"`
+	Kind isBackend_Kind `protobuf_oneof:"kind"`
+	// They outrank every targeted policy. The first entry of a kind counts.
 	InlinePolicies []*BackendPolicySpec `protobuf:"bytes,7,rep,name=inline_policies,json=inlinePolicies,proto3" json:"inline_policies,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -4034,6 +4170,8 @@ func (*Backend_Aws) isBackend_Kind() {}
 
 func (*Backend_Guardrail) isBackend_Kind() {}
 
+// A moderation service as a backend. The proxy of this release does not
+// implement it: it warns, and requests fail.
 type GuardrailBackend struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Provider:
@@ -4148,12 +4286,19 @@ func (*GuardrailBackend_AzureContentSafety_) isGuardrailBackend_Provider() {}
 
 func (*GuardrailBackend_OpenaiModeration) isGuardrailBackend_Provider() {}
 
+// What a listener presents and demands. Bad material is only a warning, and the
+// listener then refuses every handshake.
 type TLSConfig struct {
-	state             protoimpl.MessageState       `protogen:"open.v1"`
-	Cert              []byte                       `protobuf:"bytes,1,opt,name=cert,proto3" json:"cert,omitempty"`
-	PrivateKey        []byte                       `protobuf:"bytes,2,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
-	Root              []byte                       `protobuf:"bytes,3,opt,name=root,proto3,oneof" json:"root,omitempty"`
-	CipherSuites      []TLSConfig_CipherSuite      `protobuf:"varint,4,rep,packed,name=cipher_suites,json=cipherSuites,proto3,enum=agentgateway.dev.resource.TLSConfig_CipherSuite" json:"cipher_suites,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PEM with at least one certificate, the leaf first.
+	Cert []byte `protobuf:"bytes,1,opt,name=cert,proto3" json:"cert,omitempty"`
+	// PEM with exactly one key, in PKCS#8, PKCS#1 or SEC1.
+	PrivateKey []byte `protobuf:"bytes,2,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
+	// PEM. Its presence makes the listener demand client certificates.
+	Root         []byte                  `protobuf:"bytes,3,opt,name=root,proto3,oneof" json:"root,omitempty"`
+	CipherSuites []TLSConfig_CipherSuite `protobuf:"varint,4,rep,packed,name=cipher_suites,json=cipherSuites,proto3,enum=agentgateway.dev.resource.TLSConfig_CipherSuite" json:"cipher_suites,omitempty"`
+	// Lost if a frontend TLS policy sets versions, ALPN, ciphers or groups; so is
+	// max_version.
 	MinVersion        *TLSConfig_TLSVersion        `protobuf:"varint,5,opt,name=min_version,json=minVersion,proto3,enum=agentgateway.dev.resource.TLSConfig_TLSVersion,oneof" json:"min_version,omitempty"`
 	MaxVersion        *TLSConfig_TLSVersion        `protobuf:"varint,6,opt,name=max_version,json=maxVersion,proto3,enum=agentgateway.dev.resource.TLSConfig_TLSVersion,oneof" json:"max_version,omitempty"`
 	MtlsMode          TLSConfig_MTLSMode           `protobuf:"varint,7,opt,name=mtls_mode,json=mtlsMode,proto3,enum=agentgateway.dev.resource.TLSConfig_MTLSMode" json:"mtls_mode,omitempty"`
@@ -4256,10 +4401,14 @@ func (x *TLSConfig) GetCertificateSource() TLSConfig_CertificateSource {
 	return TLSConfig_INLINE
 }
 
+// Both limits are one policy, which is replaced as a whole. Unset is no limit,
+// and zero expires at once.
 type Timeout struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Request        *durationpb.Duration   `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	BackendRequest *durationpb.Duration   `protobuf:"bytes,2,opt,name=backend_request,json=backendRequest,proto3" json:"backend_request,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For the request with all its retries.
+	Request *durationpb.Duration `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// For one attempt.
+	BackendRequest *durationpb.Duration `protobuf:"bytes,2,opt,name=backend_request,json=backendRequest,proto3" json:"backend_request,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -4308,15 +4457,22 @@ func (x *Timeout) GetBackendRequest() *durationpb.Duration {
 	return nil
 }
 
+// When and how often a failed call is repeated. Connect failures, DNS failures
+// and attempt timeouts always count as failed.
 type Retry struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	RetryStatusCodes []int32                `protobuf:"varint,1,rep,packed,name=retry_status_codes,json=retryStatusCodes,proto3" json:"retry_status_codes,omitempty"`
-	Attempts         int32                  `protobuf:"varint,2,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	Backoff          *durationpb.Duration   `protobuf:"bytes,3,opt,name=backoff,proto3" json:"backoff,omitempty"`
-	Precondition     string                 `protobuf:"bytes,4,opt,name=precondition,proto3" json:"precondition,omitempty"`
-	Condition        string                 `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 100 to 999.
+	RetryStatusCodes []int32 `protobuf:"varint,1,rep,packed,name=retry_status_codes,json=retryStatusCodes,proto3" json:"retry_status_codes,omitempty"`
+	// Tries after the first one, 1 to 255; 0 is read as 1.
+	Attempts int32 `protobuf:"varint,2,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Fixed wait between tries.
+	Backoff *durationpb.Duration `protobuf:"bytes,3,opt,name=backoff,proto3" json:"backoff,omitempty"`
+	// CEL over the request; false means no retries.
+	Precondition string `protobuf:"bytes,4,opt,name=precondition,proto3" json:"precondition,omitempty"`
+	// CEL over the response that makes it a failure.
+	Condition     string `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Retry) Reset() {
@@ -4384,9 +4540,11 @@ func (x *Retry) GetCondition() string {
 	return ""
 }
 
+// Holds a request back before it is forwarded.
 type Delay struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Duration      string                 `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CEL that gives a duration or milliseconds.
+	Duration      string `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4428,6 +4586,7 @@ func (x *Delay) GetDuration() string {
 	return ""
 }
 
+// Credentials that the proxy adds to requests. A kind, credentials, or both.
 type BackendAuthPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -4439,7 +4598,8 @@ type BackendAuthPolicy struct {
 	//	*BackendAuthPolicy_Azure
 	//	*BackendAuthPolicy_OauthTokenExchange
 	//	*BackendAuthPolicy_CrossAppAccess
-	Kind          isBackendAuthPolicy_Kind `protobuf_oneof:"kind"`
+	Kind isBackendAuthPolicy_Kind `protobuf_oneof:"kind"`
+	// More values to send along, next to the kind or instead of it.
 	Credentials   []*BackendAuthCredential `protobuf:"bytes,8,rep,name=credentials,proto3" json:"credentials,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4598,8 +4758,10 @@ func (*BackendAuthPolicy_OauthTokenExchange) isBackendAuthPolicy_Kind() {}
 
 func (*BackendAuthPolicy_CrossAppAccess) isBackendAuthPolicy_Kind() {}
 
+// One fixed value at one place of the request.
 type BackendAuthCredential struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Mandatory; no expression.
 	Location      *AuthorizationLocation `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
 	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -4650,6 +4812,8 @@ func (x *BackendAuthCredential) GetValue() string {
 	return ""
 }
 
+// Where a credential is found in, or put into, a request. Absent it means the
+// bearer token of the authorization header.
 type AuthorizationLocation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -4753,6 +4917,7 @@ type AuthorizationLocation_Cookie_ struct {
 }
 
 type AuthorizationLocation_Expression struct {
+	// CEL that yields the credential. Refused where a credential is written.
 	Expression string `protobuf:"bytes,4,opt,name=expression,proto3,oneof"`
 }
 
@@ -4764,6 +4929,8 @@ func (*AuthorizationLocation_Cookie_) isAuthorizationLocation_Kind() {}
 
 func (*AuthorizationLocation_Expression) isAuthorizationLocation_Kind() {}
 
+// Hands on the credential of the client, which needs a jwt policy to have taken
+// it out before.
 type Passthrough struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	AuthorizationLocation *AuthorizationLocation `protobuf:"bytes,1,opt,name=authorization_location,json=authorizationLocation,proto3" json:"authorization_location,omitempty"`
@@ -4808,6 +4975,7 @@ func (x *Passthrough) GetAuthorizationLocation() *AuthorizationLocation {
 	return nil
 }
 
+// A fixed secret.
 type Key struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	Secret                string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
@@ -4860,14 +5028,17 @@ func (x *Key) GetAuthorizationLocation() *AuthorizationLocation {
 	return nil
 }
 
+// Credentials of Google Cloud.
 type Gcp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to TokenType:
 	//
 	//	*Gcp_AccessToken_
 	//	*Gcp_IdToken_
-	TokenType     isGcp_TokenType `protobuf_oneof:"token_type"`
-	Credential    *string         `protobuf:"bytes,3,opt,name=credential,proto3,oneof" json:"credential,omitempty"`
+	TokenType isGcp_TokenType `protobuf_oneof:"token_type"`
+	// JSON of a credential. Unset it is the ambient one; present and empty it is
+	// refused.
+	Credential    *string `protobuf:"bytes,3,opt,name=credential,proto3,oneof" json:"credential,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4950,14 +5121,16 @@ func (*Gcp_AccessToken_) isGcp_TokenType() {}
 
 func (*Gcp_IdToken_) isGcp_TokenType() {}
 
+// SigV4 signing.
 type Aws struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*Aws_ExplicitConfig
 	//	*Aws_Implicit
-	Kind          isAws_Kind     `protobuf_oneof:"kind"`
-	ServiceName   string         `protobuf:"bytes,3,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
+	Kind        isAws_Kind `protobuf_oneof:"kind"`
+	ServiceName string     `protobuf:"bytes,3,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
+	// Excluded by explicit credentials.
 	AssumeRole    *AwsAssumeRole `protobuf:"bytes,4,opt,name=assume_role,json=assumeRole,proto3" json:"assume_role,omitempty"`
 	Region        string         `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -5056,6 +5229,7 @@ func (*Aws_ExplicitConfig) isAws_Kind() {}
 
 func (*Aws_Implicit) isAws_Kind() {}
 
+// Credentials of Microsoft Entra. The kind is mandatory.
 type Azure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -5154,6 +5328,7 @@ func (*Azure_DeveloperImplicit) isAzure_Kind() {}
 
 func (*Azure_Implicit) isAzure_Kind() {}
 
+// A fixed access key.
 type AwsExplicitConfig struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	AccessKeyId     string                 `protobuf:"bytes,1,opt,name=access_key_id,json=accessKeyId,proto3" json:"access_key_id,omitempty"`
@@ -5222,6 +5397,7 @@ func (x *AwsExplicitConfig) GetSessionToken() string {
 	return ""
 }
 
+// The ambient credentials of the pod.
 type AwsImplicit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5258,12 +5434,14 @@ func (*AwsImplicit) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{28}
 }
 
+// A role to take on with the ambient credentials.
 type AwsAssumeRole struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	RoleArn               string                 `protobuf:"bytes,1,opt,name=role_arn,json=roleArn,proto3" json:"role_arn,omitempty"`
-	SessionName           string                 `protobuf:"bytes,2,opt,name=session_name,json=sessionName,proto3" json:"session_name,omitempty"`
-	Tags                  []*AwsSessionTag       `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
-	SessionNameExpression string                 `protobuf:"bytes,4,opt,name=session_name_expression,json=sessionNameExpression,proto3" json:"session_name_expression,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	RoleArn     string                 `protobuf:"bytes,1,opt,name=role_arn,json=roleArn,proto3" json:"role_arn,omitempty"`
+	SessionName string                 `protobuf:"bytes,2,opt,name=session_name,json=sessionName,proto3" json:"session_name,omitempty"`
+	Tags        []*AwsSessionTag       `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
+	// CEL; excludes session_name.
+	SessionNameExpression string `protobuf:"bytes,4,opt,name=session_name_expression,json=sessionNameExpression,proto3" json:"session_name_expression,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -5326,6 +5504,7 @@ func (x *AwsAssumeRole) GetSessionNameExpression() string {
 	return ""
 }
 
+// A tag of the session; value and expression exclude each other.
 type AwsSessionTag struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -5386,6 +5565,7 @@ func (x *AwsSessionTag) GetExpression() string {
 	return ""
 }
 
+// A named source of Azure credentials.
 type AzureExplicitConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to CredentialSource:
@@ -5484,6 +5664,7 @@ func (*AzureExplicitConfig_ManagedIdentityCredential) isAzureExplicitConfig_Cred
 
 func (*AzureExplicitConfig_WorkloadIdentityCredential) isAzureExplicitConfig_CredentialSource() {}
 
+// An application with a client secret.
 type AzureClientSecret struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TenantId      string                 `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
@@ -5544,8 +5725,10 @@ func (x *AzureClientSecret) GetClientSecret() string {
 	return ""
 }
 
+// The managed identity of the machine.
 type AzureManagedIdentityCredential struct {
-	state                protoimpl.MessageState                               `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The identity assigned by the system if unset.
 	UserAssignedIdentity *AzureManagedIdentityCredential_UserAssignedIdentity `protobuf:"bytes,1,opt,name=user_assigned_identity,json=userAssignedIdentity,proto3,oneof" json:"user_assigned_identity,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -5588,6 +5771,7 @@ func (x *AzureManagedIdentityCredential) GetUserAssignedIdentity() *AzureManaged
 	return nil
 }
 
+// The federated identity of the pod.
 type AzureWorkloadIdentityCredential struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5624,6 +5808,7 @@ func (*AzureWorkloadIdentityCredential) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{34}
 }
 
+// What the command line tools of a developer are logged in with.
 type AzureDeveloperImplicit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5660,6 +5845,7 @@ func (*AzureDeveloperImplicit) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{35}
 }
 
+// The ambient credentials of the pod.
 type AzureImplicit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5696,12 +5882,14 @@ func (*AzureImplicit) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{36}
 }
 
+// One alternative; all of its parts have to hold.
 type RouteMatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          *PathMatch             `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Headers       []*HeaderMatch         `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
-	Method        *MethodMatch           `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	QueryParams   []*QueryMatch          `protobuf:"bytes,4,rep,name=query_params,json=queryParams,proto3" json:"query_params,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent it is the prefix "/".
+	Path          *PathMatch     `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Headers       []*HeaderMatch `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
+	Method        *MethodMatch   `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	QueryParams   []*QueryMatch  `protobuf:"bytes,4,rep,name=query_params,json=queryParams,proto3" json:"query_params,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5764,6 +5952,7 @@ func (x *RouteMatch) GetQueryParams() []*QueryMatch {
 	return nil
 }
 
+// Compares the path as sent, without decoding. The kind is mandatory.
 type PathMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -5849,10 +6038,13 @@ type PathMatch_Exact struct {
 }
 
 type PathMatch_PathPrefix struct {
+	// Whole segments; slashes at the end do not count.
 	PathPrefix string `protobuf:"bytes,2,opt,name=path_prefix,json=pathPrefix,proto3,oneof"`
 }
 
 type PathMatch_Regex struct {
+	// Has to span the whole path. The leftmost match is searched first, so
+	// alternatives belong into a group: "^(?:a|b)$".
 	Regex string `protobuf:"bytes,3,opt,name=regex,proto3,oneof"`
 }
 
@@ -5862,6 +6054,8 @@ func (*PathMatch_PathPrefix) isPathMatch_Kind() {}
 
 func (*PathMatch_Regex) isPathMatch_Kind() {}
 
+// Compares a parameter of the query, the last one of several. The value is
+// mandatory.
 type QueryMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -5952,6 +6146,7 @@ func (*QueryMatch_Exact) isQueryMatch_Value() {}
 
 func (*QueryMatch_Regex) isQueryMatch_Value() {}
 
+// Compares the method, case-sensitively.
 type MethodMatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Exact         string                 `protobuf:"bytes,1,opt,name=exact,proto3" json:"exact,omitempty"`
@@ -5996,9 +6191,11 @@ func (x *MethodMatch) GetExact() string {
 	return ""
 }
 
+// Compares a header, any one of several. The value is mandatory.
 type HeaderMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Also :method, :path, :authority and :scheme.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Value:
 	//
 	//	*HeaderMatch_Exact
@@ -6086,16 +6283,20 @@ func (*HeaderMatch_Exact) isHeaderMatch_Value() {}
 
 func (*HeaderMatch_Regex) isHeaderMatch_Value() {}
 
+// Answers preflights and decorates responses for foreign origins.
 type CORS struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	AllowCredentials bool                   `protobuf:"varint,1,opt,name=allow_credentials,json=allowCredentials,proto3" json:"allow_credentials,omitempty"`
-	AllowHeaders     []string               `protobuf:"bytes,2,rep,name=allow_headers,json=allowHeaders,proto3" json:"allow_headers,omitempty"`
-	AllowMethods     []string               `protobuf:"bytes,3,rep,name=allow_methods,json=allowMethods,proto3" json:"allow_methods,omitempty"`
-	AllowOrigins     []string               `protobuf:"bytes,4,rep,name=allow_origins,json=allowOrigins,proto3" json:"allow_origins,omitempty"`
-	ExposeHeaders    []string               `protobuf:"bytes,5,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
-	MaxAge           *durationpb.Duration   `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// "*" echoes what is asked for; the same holds for allow_methods.
+	AllowHeaders []string `protobuf:"bytes,2,rep,name=allow_headers,json=allowHeaders,proto3" json:"allow_headers,omitempty"`
+	AllowMethods []string `protobuf:"bytes,3,rep,name=allow_methods,json=allowMethods,proto3" json:"allow_methods,omitempty"`
+	// "*" or "scheme://host[:port]", whose host may contain "*".
+	AllowOrigins  []string `protobuf:"bytes,4,rep,name=allow_origins,json=allowOrigins,proto3" json:"allow_origins,omitempty"`
+	ExposeHeaders []string `protobuf:"bytes,5,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
+	// Cut to seconds; without it the header is left out.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CORS) Reset() {
@@ -6170,12 +6371,15 @@ func (x *CORS) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+// Answers without a backend.
 type DirectResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Status         uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	Body           []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
-	BodyExpression string                 `protobuf:"bytes,3,opt,name=body_expression,json=bodyExpression,proto3" json:"body_expression,omitempty"`
-	Headers        []*ExpressionHeader    `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 100 to 999.
+	Status uint32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	Body   []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	// CEL; excludes body.
+	BodyExpression string              `protobuf:"bytes,3,opt,name=body_expression,json=bodyExpression,proto3" json:"body_expression,omitempty"`
+	Headers        []*ExpressionHeader `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -6238,6 +6442,7 @@ func (x *DirectResponse) GetHeaders() []*ExpressionHeader {
 	return nil
 }
 
+// A header whose value is CEL.
 type ExpressionHeader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -6290,11 +6495,15 @@ func (x *ExpressionHeader) GetExpression() string {
 	return ""
 }
 
+// Changes headers: first add, then set, then remove. Nothing is checked on
+// load, an invalid name or value fails the request.
 type HeaderModifier struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Add           []*Header              `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
-	Set           []*Header              `protobuf:"bytes,2,rep,name=set,proto3" json:"set,omitempty"`
-	Remove        []string               `protobuf:"bytes,3,rep,name=remove,proto3" json:"remove,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Appends a value.
+	Add []*Header `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
+	// Replaces all values.
+	Set           []*Header `protobuf:"bytes,2,rep,name=set,proto3" json:"set,omitempty"`
+	Remove        []string  `protobuf:"bytes,3,rep,name=remove,proto3" json:"remove,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6350,6 +6559,8 @@ func (x *HeaderModifier) GetRemove() []string {
 	return nil
 }
 
+// Sends copies of requests, without their body, to further backends. All
+// mirrors of a rule stand in one policy.
 type RequestMirrors struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Mirrors       []*RequestMirrors_Mirror `protobuf:"bytes,1,rep,name=mirrors,proto3" json:"mirrors,omitempty"`
@@ -6394,17 +6605,23 @@ func (x *RequestMirrors) GetMirrors() []*RequestMirrors_Mirror {
 	return nil
 }
 
+// Sends the client elsewhere; what is not set comes from the request, and the
+// query is kept.
 type RequestRedirect struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Scheme string                 `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	Host   string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty keeps that of the request.
+	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	Host   string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
 	// Types that are valid to be assigned to Path:
 	//
 	//	*RequestRedirect_Full
 	//	*RequestRedirect_Prefix
-	Path          isRequestRedirect_Path `protobuf_oneof:"path"`
-	Port          uint32                 `protobuf:"varint,5,opt,name=port,proto3" json:"port,omitempty"`
-	Status        uint32                 `protobuf:"varint,6,opt,name=status,proto3" json:"status,omitempty"`
+	Path isRequestRedirect_Path `protobuf_oneof:"path"`
+	// With a host, "host:port" is taken verbatim, well-known ports included. A
+	// non-zero multiple of 65536 without host poisons the proxy.
+	Port uint32 `protobuf:"varint,5,opt,name=port,proto3" json:"port,omitempty"`
+	// 0 is read as 302.
+	Status        uint32 `protobuf:"varint,6,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6501,6 +6718,7 @@ type RequestRedirect_Full struct {
 }
 
 type RequestRedirect_Prefix struct {
+	// Replaces the matched prefix; works with prefix matches only.
 	Prefix string `protobuf:"bytes,4,opt,name=prefix,proto3,oneof"`
 }
 
@@ -6508,9 +6726,11 @@ func (*RequestRedirect_Full) isRequestRedirect_Path() {}
 
 func (*RequestRedirect_Prefix) isRequestRedirect_Path() {}
 
+// Changes authority and path of the forwarded request.
 type UrlRewrite struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Host  string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// Also switches off the automatic rewriting of the host.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
 	// Types that are valid to be assigned to Path:
 	//
 	//	*UrlRewrite_Full
@@ -6591,6 +6811,7 @@ type UrlRewrite_Full struct {
 }
 
 type UrlRewrite_Prefix struct {
+	// Replaces the matched prefix; works with prefix matches only.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3,oneof"`
 }
 
@@ -6598,6 +6819,7 @@ func (*UrlRewrite_Full) isUrlRewrite_Path() {}
 
 func (*UrlRewrite_Prefix) isUrlRewrite_Path() {}
 
+// Name and value of a header.
 type Header struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -6650,14 +6872,20 @@ func (x *Header) GetValue() string {
 	return ""
 }
 
+// One weighted destination of a rule.
 type RouteBackend struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Backend         *BackendReference      `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
-	Weight          int32                  `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
-	BackendPolicies []*BackendPolicySpec   `protobuf:"bytes,5,rep,name=backend_policies,json=backendPolicies,proto3" json:"backend_policies,omitempty"`
-	RouteGroupKey   *string                `protobuf:"bytes,6,opt,name=route_group_key,json=routeGroupKey,proto3,oneof" json:"route_group_key,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent or without a kind it fails its share of requests with 500: the way
+	// to send a reference that is invalid.
+	Backend *BackendReference `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
+	// Not defaulted: 0 is never chosen. Negative values corrupt the choice.
+	Weight int32 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// The most specific level. The first entry of a kind counts.
+	BackendPolicies []*BackendPolicySpec `protobuf:"bytes,5,rep,name=backend_policies,json=backendPolicies,proto3" json:"backend_policies,omitempty"`
+	// Its mere presence, even when empty, delegates to the routes of the group.
+	RouteGroupKey *string `protobuf:"bytes,6,opt,name=route_group_key,json=routeGroupKey,proto3,oneof" json:"route_group_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouteBackend) Reset() {
@@ -6718,6 +6946,7 @@ func (x *RouteBackend) GetRouteGroupKey() string {
 	return ""
 }
 
+// What a policy is attached to. All names are compared exactly.
 type PolicyTarget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -6848,6 +7077,7 @@ func (*PolicyTarget_Service) isPolicyTarget_Kind() {}
 
 func (*PolicyTarget_ListenerSet) isPolicyTarget_Kind() {}
 
+// TCP keepalive; unset fields are 180 s, 180 s and 9.
 type KeepaliveConfig struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Time          *durationpb.Duration   `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
@@ -6908,6 +7138,7 @@ func (x *KeepaliveConfig) GetRetries() uint32 {
 	return 0
 }
 
+// A setting towards clients.
 type FrontendPolicySpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -7102,9 +7333,12 @@ func (*FrontendPolicySpec_Metrics_) isFrontendPolicySpec_Kind() {}
 
 func (*FrontendPolicySpec_Connect_) isFrontendPolicySpec_Kind() {}
 
+// Which claims a token must have.
 type JWTValidationOptions struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	RequiredClaims []string               `protobuf:"bytes,1,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of exp, nbf, aud, iss and sub. Absent options demand exp; present and empty
+	// ones demand nothing.
+	RequiredClaims []string `protobuf:"bytes,1,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -7146,6 +7380,7 @@ func (x *JWTValidationOptions) GetRequiredClaims() []string {
 	return nil
 }
 
+// A setting for requests.
 type TrafficPolicySpec struct {
 	state protoimpl.MessageState        `protogen:"open.v1"`
 	Phase TrafficPolicySpec_PolicyPhase `protobuf:"varint,1,opt,name=phase,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_PolicyPhase" json:"phase,omitempty"`
@@ -7556,6 +7791,7 @@ func (*TrafficPolicySpec_Buffer_) isTrafficPolicySpec_Kind() {}
 
 func (*TrafficPolicySpec_Delay) isTrafficPolicySpec_Kind() {}
 
+// A setting for calls to a backend.
 type BackendPolicySpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -7894,11 +8130,15 @@ func (*BackendPolicySpec_ExtAuthz) isBackendPolicySpec_Kind() {}
 
 func (*BackendPolicySpec_McpGuardrails_) isBackendPolicySpec_Kind() {}
 
+// One fixed address.
 type StaticBackend struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	Port          int32                  `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
-	UnixPath      string                 `protobuf:"bytes,3,opt,name=unix_path,json=unixPath,proto3" json:"unix_path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An IP, or a DNS name that the proxy resolves. With TLS an invalid name
+	// panics the request.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Port int32  `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	// Takes the place of host and port.
+	UnixPath      string `protobuf:"bytes,3,opt,name=unix_path,json=unixPath,proto3" json:"unix_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7954,6 +8194,8 @@ func (x *StaticBackend) GetUnixPath() string {
 	return ""
 }
 
+// Forwards to wherever the authority of the request points; port 80 by default,
+// 443 for https.
 type DynamicForwardProxy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -7990,6 +8232,7 @@ func (*DynamicForwardProxy) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{58}
 }
 
+// A service of AWS that is reached by its own API.
 type AwsBackend struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Service:
@@ -8056,10 +8299,12 @@ type AwsBackend_AgentCore struct {
 
 func (*AwsBackend_AgentCore) isAwsBackend_Service() {}
 
+// An agent runtime of Bedrock AgentCore. TLS and SigV4 are implied.
 type AwsAgentCoreBackend struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	AgentRuntimeArn string                 `protobuf:"bytes,1,opt,name=agent_runtime_arn,json=agentRuntimeArn,proto3" json:"agent_runtime_arn,omitempty"`
-	Qualifier       *string                `protobuf:"bytes,2,opt,name=qualifier,proto3,oneof" json:"qualifier,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Has to parse as an ARN.
+	AgentRuntimeArn string  `protobuf:"bytes,1,opt,name=agent_runtime_arn,json=agentRuntimeArn,proto3" json:"agent_runtime_arn,omitempty"`
+	Qualifier       *string `protobuf:"bytes,2,opt,name=qualifier,proto3,oneof" json:"qualifier,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -8108,8 +8353,11 @@ func (x *AwsAgentCoreBackend) GetQualifier() string {
 	return ""
 }
 
+// LLM providers by priority.
 type AIBackend struct {
-	state          protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By descending priority: a group is used while all providers of the ones
+	// before are evicted.
 	ProviderGroups []*AIBackend_ProviderGroup `protobuf:"bytes,1,rep,name=provider_groups,json=providerGroups,proto3" json:"provider_groups,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -8152,6 +8400,8 @@ func (x *AIBackend) GetProviderGroups() []*AIBackend_ProviderGroup {
 	return nil
 }
 
+// MCP servers behind one endpoint. One target with an unknown backend fails all
+// requests.
 type MCPBackend struct {
 	state         protoimpl.MessageState  `protogen:"open.v1"`
 	Targets       []*MCPTarget            `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`
@@ -8220,12 +8470,16 @@ func (x *MCPBackend) GetFailureMode() MCPBackend_FailureMode {
 	return MCPBackend_FAIL_CLOSED
 }
 
+// One MCP server.
 type MCPTarget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Backend       *BackendReference      `protobuf:"bytes,2,opt,name=backend,proto3" json:"backend,omitempty"`
-	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	Protocol      MCPTarget_Protocol     `protobuf:"varint,4,opt,name=protocol,proto3,enum=agentgateway.dev.resource.MCPTarget_Protocol" json:"protocol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A section name of at most 253 characters, else the whole backend is
+	// refused.
+	Name    string            `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Backend *BackendReference `protobuf:"bytes,2,opt,name=backend,proto3" json:"backend,omitempty"`
+	// "/mcp" if empty, "/sse" with SSE.
+	Path          string             `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Protocol      MCPTarget_Protocol `protobuf:"varint,4,opt,name=protocol,proto3,enum=agentgateway.dev.resource.MCPTarget_Protocol" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8288,14 +8542,17 @@ func (x *MCPTarget) GetProtocol() MCPTarget_Protocol {
 	return MCPTarget_UNDEFINED
 }
 
+// Names a destination. References in policies may only lead to services and to
+// static or AWS backends.
 type BackendReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*BackendReference_Service_
 	//	*BackendReference_Backend
-	Kind          isBackendReference_Kind `protobuf_oneof:"kind"`
-	Port          uint32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	Kind isBackendReference_Kind `protobuf_oneof:"kind"`
+	// Port of the service, not of its pods.
+	Port          uint32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8371,6 +8628,7 @@ type BackendReference_Service_ struct {
 }
 
 type BackendReference_Backend struct {
+	// Key of a Backend.
 	Backend string `protobuf:"bytes,2,opt,name=backend,proto3,oneof"`
 }
 
@@ -8378,6 +8636,7 @@ func (*BackendReference_Service_) isBackendReference_Kind() {}
 
 func (*BackendReference_Backend) isBackendReference_Kind() {}
 
+// Protocols offered by ALPN, the preferred one first.
 type Alpn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Protocols     []string               `protobuf:"bytes,1,rep,name=protocols,proto3" json:"protocols,omitempty"`
@@ -8422,6 +8681,7 @@ func (x *Alpn) GetProtocols() []string {
 	return nil
 }
 
+// How the proxy identifies itself to an authorization server.
 type OAuthClientAuth struct {
 	state         protoimpl.MessageState         `protogen:"open.v1"`
 	ClientId      string                         `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -8490,18 +8750,21 @@ func (x *OAuthClientAuth) GetPrivateKeyJwt() *OAuthClientAuth_PrivateKeyJwt {
 	return nil
 }
 
+// Exchanges the token of the client for one that the backend accepts.
 type OAuthTokenExchange struct {
-	state                 protoimpl.MessageState         `protogen:"open.v1"`
-	TokenEndpoint         *BackendReference              `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
-	Audiences             []string                       `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	Scopes                []string                       `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	Resources             []string                       `protobuf:"bytes,4,rep,name=resources,proto3" json:"resources,omitempty"`
-	RequestedTokenType    *string                        `protobuf:"bytes,5,opt,name=requested_token_type,json=requestedTokenType,proto3,oneof" json:"requested_token_type,omitempty"`
-	ClientAuth            *OAuthClientAuth               `protobuf:"bytes,6,opt,name=client_auth,json=clientAuth,proto3" json:"client_auth,omitempty"`
-	TokenEndpointPath     *string                        `protobuf:"bytes,7,opt,name=token_endpoint_path,json=tokenEndpointPath,proto3,oneof" json:"token_endpoint_path,omitempty"`
-	GrantType             OAuthTokenExchange_GrantType   `protobuf:"varint,9,opt,name=grant_type,json=grantType,proto3,enum=agentgateway.dev.resource.OAuthTokenExchange_GrantType" json:"grant_type,omitempty"`
-	SubjectToken          *OAuthTokenExchange_TokenSpec  `protobuf:"bytes,10,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
-	ActorToken            *OAuthTokenExchange_ActorToken `protobuf:"bytes,11,opt,name=actor_token,json=actorToken,proto3" json:"actor_token,omitempty"`
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	TokenEndpoint      *BackendReference      `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
+	Audiences          []string               `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	Scopes             []string               `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Resources          []string               `protobuf:"bytes,4,rep,name=resources,proto3" json:"resources,omitempty"`
+	RequestedTokenType *string                `protobuf:"bytes,5,opt,name=requested_token_type,json=requestedTokenType,proto3,oneof" json:"requested_token_type,omitempty"`
+	ClientAuth         *OAuthClientAuth       `protobuf:"bytes,6,opt,name=client_auth,json=clientAuth,proto3" json:"client_auth,omitempty"`
+	// Starts with a slash.
+	TokenEndpointPath *string                        `protobuf:"bytes,7,opt,name=token_endpoint_path,json=tokenEndpointPath,proto3,oneof" json:"token_endpoint_path,omitempty"`
+	GrantType         OAuthTokenExchange_GrantType   `protobuf:"varint,9,opt,name=grant_type,json=grantType,proto3,enum=agentgateway.dev.resource.OAuthTokenExchange_GrantType" json:"grant_type,omitempty"`
+	SubjectToken      *OAuthTokenExchange_TokenSpec  `protobuf:"bytes,10,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
+	ActorToken        *OAuthTokenExchange_ActorToken `protobuf:"bytes,11,opt,name=actor_token,json=actorToken,proto3" json:"actor_token,omitempty"`
+	// Form parameters; those of the protocol itself are refused.
 	AdditionalParams      map[string]string              `protobuf:"bytes,12,rep,name=additional_params,json=additionalParams,proto3" json:"additional_params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	AuthorizationLocation *AuthorizationLocation         `protobuf:"bytes,13,opt,name=authorization_location,json=authorizationLocation,proto3" json:"authorization_location,omitempty"`
 	Cache                 *OAuthTokenExchange_TokenCache `protobuf:"bytes,14,opt,name=cache,proto3" json:"cache,omitempty"`
@@ -8630,17 +8893,19 @@ func (x *OAuthTokenExchange) GetCache() *OAuthTokenExchange_TokenCache {
 	return nil
 }
 
+// Gets a token of another application by way of an identity assertion grant.
 type CrossAppAccessAuth struct {
-	state                       protoimpl.MessageState           `protogen:"open.v1"`
-	IdentityProvider            *CrossAppAccessAuth_Endpoint     `protobuf:"bytes,1,opt,name=identity_provider,json=identityProvider,proto3" json:"identity_provider,omitempty"`
-	ResourceAuthorizationServer *CrossAppAccessAuth_Endpoint     `protobuf:"bytes,2,opt,name=resource_authorization_server,json=resourceAuthorizationServer,proto3" json:"resource_authorization_server,omitempty"`
-	Audience                    string                           `protobuf:"bytes,3,opt,name=audience,proto3" json:"audience,omitempty"`
-	Resources                   []string                         `protobuf:"bytes,4,rep,name=resources,proto3" json:"resources,omitempty"`
-	Scopes                      []string                         `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	Cache                       *OAuthTokenExchange_TokenCache   `protobuf:"bytes,6,opt,name=cache,proto3" json:"cache,omitempty"`
-	SubjectToken                *CrossAppAccessAuth_SubjectToken `protobuf:"bytes,7,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
-	unknownFields               protoimpl.UnknownFields
-	sizeCache                   protoimpl.SizeCache
+	state                       protoimpl.MessageState       `protogen:"open.v1"`
+	IdentityProvider            *CrossAppAccessAuth_Endpoint `protobuf:"bytes,1,opt,name=identity_provider,json=identityProvider,proto3" json:"identity_provider,omitempty"`
+	ResourceAuthorizationServer *CrossAppAccessAuth_Endpoint `protobuf:"bytes,2,opt,name=resource_authorization_server,json=resourceAuthorizationServer,proto3" json:"resource_authorization_server,omitempty"`
+	// Mandatory.
+	Audience      string                           `protobuf:"bytes,3,opt,name=audience,proto3" json:"audience,omitempty"`
+	Resources     []string                         `protobuf:"bytes,4,rep,name=resources,proto3" json:"resources,omitempty"`
+	Scopes        []string                         `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Cache         *OAuthTokenExchange_TokenCache   `protobuf:"bytes,6,opt,name=cache,proto3" json:"cache,omitempty"`
+	SubjectToken  *CrossAppAccessAuth_SubjectToken `protobuf:"bytes,7,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CrossAppAccessAuth) Reset() {
@@ -8722,17 +8987,20 @@ func (x *CrossAppAccessAuth) GetSubjectToken() *CrossAppAccessAuth_SubjectToken 
 	return nil
 }
 
+// A model that clients can ask for on a listener.
 type ModelRoute struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Key         string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	ListenerKey string                 `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
-	Match       *ModelRoute_Match      `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity. Patterns are tried in its byte order, whatever their specificity.
+	Key         string            `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ListenerKey string            `protobuf:"bytes,2,opt,name=listener_key,json=listenerKey,proto3" json:"listener_key,omitempty"`
+	Match       *ModelRoute_Match `protobuf:"bytes,3,opt,name=match,proto3" json:"match,omitempty"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*ModelRoute_VirtualModel_
 	//	*ModelRoute_ConcreteModel_
-	Kind          isModelRoute_Kind       `protobuf_oneof:"kind"`
-	AiPolicy      *BackendPolicySpec_Ai   `protobuf:"bytes,6,opt,name=ai_policy,json=aiPolicy,proto3" json:"ai_policy,omitempty"`
+	Kind     isModelRoute_Kind     `protobuf_oneof:"kind"`
+	AiPolicy *BackendPolicySpec_Ai `protobuf:"bytes,6,opt,name=ai_policy,json=aiPolicy,proto3" json:"ai_policy,omitempty"`
+	// Seconds since 1970, for the list of models.
 	Created       uint64                  `protobuf:"varint,7,opt,name=created,proto3" json:"created,omitempty"`
 	Authorization *TrafficPolicySpec_RBAC `protobuf:"bytes,8,opt,name=authorization,proto3" json:"authorization,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -8852,6 +9120,7 @@ func (*ModelRoute_VirtualModel_) isModelRoute_Kind() {}
 
 func (*ModelRoute_ConcreteModel_) isModelRoute_Kind() {}
 
+// A guardrail of Amazon Bedrock.
 type GuardrailBackend_Bedrock struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Identifier    string                 `protobuf:"bytes,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
@@ -8912,6 +9181,7 @@ func (x *GuardrailBackend_Bedrock) GetRegion() string {
 	return ""
 }
 
+// A template of Google Model Armor.
 type GuardrailBackend_GoogleModelArmor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TemplateId    string                 `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
@@ -8972,6 +9242,7 @@ func (x *GuardrailBackend_GoogleModelArmor) GetLocation() string {
 	return ""
 }
 
+// An Azure AI Content Safety resource.
 type GuardrailBackend_AzureContentSafety struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ResourceName  *string                `protobuf:"bytes,1,opt,name=resource_name,json=resourceName,proto3,oneof" json:"resource_name,omitempty"`
@@ -9024,6 +9295,7 @@ func (x *GuardrailBackend_AzureContentSafety) GetEndpoint() string {
 	return ""
 }
 
+// The moderation endpoint of OpenAI.
 type GuardrailBackend_OpenAIModeration struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -9060,10 +9332,12 @@ func (*GuardrailBackend_OpenAIModeration) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{14, 3}
 }
 
+// A header.
 type AuthorizationLocation_Header struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Prefix        *string                `protobuf:"bytes,2,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Stands before the value, e.g. "Bearer ".
+	Prefix        *string `protobuf:"bytes,2,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9112,6 +9386,7 @@ func (x *AuthorizationLocation_Header) GetPrefix() string {
 	return ""
 }
 
+// A parameter of the query.
 type AuthorizationLocation_QueryParameter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -9156,6 +9431,7 @@ func (x *AuthorizationLocation_QueryParameter) GetName() string {
 	return ""
 }
 
+// A cookie.
 type AuthorizationLocation_Cookie struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -9200,6 +9476,7 @@ func (x *AuthorizationLocation_Cookie) GetName() string {
 	return ""
 }
 
+// An OAuth access token, for Google APIs.
 type Gcp_AccessToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -9236,9 +9513,11 @@ func (*Gcp_AccessToken) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{24, 0}
 }
 
+// An identity token, for Cloud Run and the like.
 type Gcp_IdToken struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Audience      *string                `protobuf:"bytes,1,opt,name=audience,proto3,oneof" json:"audience,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the token is for.
+	Audience      *string `protobuf:"bytes,1,opt,name=audience,proto3,oneof" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9280,6 +9559,7 @@ func (x *Gcp_IdToken) GetAudience() string {
 	return ""
 }
 
+// Chooses among several identities.
 type AzureManagedIdentityCredential_UserAssignedIdentity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Id:
@@ -9381,10 +9661,13 @@ func (*AzureManagedIdentityCredential_UserAssignedIdentity_ObjectId) isAzureMana
 func (*AzureManagedIdentityCredential_UserAssignedIdentity_ResourceId) isAzureManagedIdentityCredential_UserAssignedIdentity_Id() {
 }
 
+// One receiver of copies.
 type RequestMirrors_Mirror struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Backend       *BackendReference      `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
-	Percentage    float64                `protobuf:"fixed64,2,opt,name=percentage,proto3" json:"percentage,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A service, or a static or AWS backend.
+	Backend *BackendReference `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
+	// 0 to 100. Beyond that the proxy panics.
+	Percentage    float64 `protobuf:"fixed64,2,opt,name=percentage,proto3" json:"percentage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9433,6 +9716,7 @@ func (x *RequestMirrors_Mirror) GetPercentage() float64 {
 	return 0
 }
 
+// A service, or one of its ports.
 type PolicyTarget_ServiceTarget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -9493,11 +9777,13 @@ func (x *PolicyTarget_ServiceTarget) GetPort() uint32 {
 	return 0
 }
 
+// A Backend by its name.
 type PolicyTarget_BackendTarget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Section       *string                `protobuf:"bytes,3,opt,name=section,proto3,oneof" json:"section,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of an AI provider or of an MCP target.
+	Section       *string `protobuf:"bytes,3,opt,name=section,proto3,oneof" json:"section,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9553,12 +9839,15 @@ func (x *PolicyTarget_BackendTarget) GetSection() string {
 	return ""
 }
 
+// A Gateway, one of its listeners, or one of its ports. Listener and port
+// together never match.
 type PolicyTarget_GatewayTarget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Listener      *string                `protobuf:"bytes,3,opt,name=listener,proto3,oneof" json:"listener,omitempty"`
-	Port          *uint32                `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Listener  *string                `protobuf:"bytes,3,opt,name=listener,proto3,oneof" json:"listener,omitempty"`
+	// Looked up for frontend policies only.
+	Port          *uint32 `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9621,12 +9910,14 @@ func (x *PolicyTarget_GatewayTarget) GetPort() uint32 {
 	return 0
 }
 
+// A route, or one of its rules.
 type PolicyTarget_RouteTarget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	RouteRule     *string                `protobuf:"bytes,3,opt,name=route_rule,json=routeRule,proto3,oneof" json:"route_rule,omitempty"`
-	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	RouteRule *string                `protobuf:"bytes,3,opt,name=route_rule,json=routeRule,proto3,oneof" json:"route_rule,omitempty"`
+	// Compared with RouteName.kind; an empty one matches only an empty one.
+	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9689,6 +9980,8 @@ func (x *PolicyTarget_RouteTarget) GetKind() string {
 	return ""
 }
 
+// The listeners that come from a ListenerSet. Has no effect on backend
+// policies and in phase ROUTE.
 type PolicyTarget_ListenerSetTarget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -9749,11 +10042,15 @@ func (x *PolicyTarget_ListenerSetTarget) GetSection() string {
 	return ""
 }
 
+// Limits of HTTP connections. Negative durations poison the proxy.
 type FrontendPolicySpec_HTTP struct {
-	state                     protoimpl.MessageState                 `protogen:"open.v1"`
-	MaxBufferSize             *uint32                                `protobuf:"varint,1,opt,name=max_buffer_size,json=maxBufferSize,proto3,oneof" json:"max_buffer_size,omitempty"`
-	Http1MaxHeaders           *uint32                                `protobuf:"varint,2,opt,name=http1_max_headers,json=http1MaxHeaders,proto3,oneof" json:"http1_max_headers,omitempty"`
-	Http1IdleTimeout          *durationpb.Duration                   `protobuf:"bytes,3,opt,name=http1_idle_timeout,json=http1IdleTimeout,proto3" json:"http1_idle_timeout,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes; 2 MiB if unset.
+	MaxBufferSize   *uint32 `protobuf:"varint,1,opt,name=max_buffer_size,json=maxBufferSize,proto3,oneof" json:"max_buffer_size,omitempty"`
+	Http1MaxHeaders *uint32 `protobuf:"varint,2,opt,name=http1_max_headers,json=http1MaxHeaders,proto3,oneof" json:"http1_max_headers,omitempty"`
+	// Until the headers were read; 10 minutes if unset.
+	Http1IdleTimeout *durationpb.Duration `protobuf:"bytes,3,opt,name=http1_idle_timeout,json=http1IdleTimeout,proto3" json:"http1_idle_timeout,omitempty"`
+	// Bytes; adaptive if unset.
 	Http2WindowSize           *uint32                                `protobuf:"varint,4,opt,name=http2_window_size,json=http2WindowSize,proto3,oneof" json:"http2_window_size,omitempty"`
 	Http2ConnectionWindowSize *uint32                                `protobuf:"varint,5,opt,name=http2_connection_window_size,json=http2ConnectionWindowSize,proto3,oneof" json:"http2_connection_window_size,omitempty"`
 	Http2FrameSize            *uint32                                `protobuf:"varint,6,opt,name=http2_frame_size,json=http2FrameSize,proto3,oneof" json:"http2_frame_size,omitempty"`
@@ -9873,9 +10170,12 @@ func (x *FrontendPolicySpec_HTTP) GetHttp1HeaderCase() FrontendPolicySpec_HTTP_H
 	return FrontendPolicySpec_HTTP_LOWERCASE
 }
 
+// Parameters of the handshake with clients.
 type FrontendPolicySpec_TLS struct {
-	state             protoimpl.MessageState       `protogen:"open.v1"`
-	HandshakeTimeout  *durationpb.Duration         `protobuf:"bytes,1,opt,name=handshake_timeout,json=handshakeTimeout,proto3" json:"handshake_timeout,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 15 s if unset.
+	HandshakeTimeout *durationpb.Duration `protobuf:"bytes,1,opt,name=handshake_timeout,json=handshakeTimeout,proto3" json:"handshake_timeout,omitempty"`
+	// Absent keeps the default of the listener; present and empty offers none.
 	Alpn              *Alpn                        `protobuf:"bytes,2,opt,name=alpn,proto3" json:"alpn,omitempty"`
 	CipherSuites      []TLSConfig_CipherSuite      `protobuf:"varint,3,rep,packed,name=cipher_suites,json=cipherSuites,proto3,enum=agentgateway.dev.resource.TLSConfig_CipherSuite" json:"cipher_suites,omitempty"`
 	MinVersion        *TLSConfig_TLSVersion        `protobuf:"varint,4,opt,name=min_version,json=minVersion,proto3,enum=agentgateway.dev.resource.TLSConfig_TLSVersion,oneof" json:"min_version,omitempty"`
@@ -9957,6 +10257,7 @@ func (x *FrontendPolicySpec_TLS) GetKeyExchangeGroups() []TLSConfig_KeyExchangeG
 	return nil
 }
 
+// Options of client connections.
 type FrontendPolicySpec_TCP struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Keepalives    *KeepaliveConfig       `protobuf:"bytes,1,opt,name=keepalives,proto3" json:"keepalives,omitempty"`
@@ -10001,6 +10302,7 @@ func (x *FrontendPolicySpec_TCP) GetKeepalives() *KeepaliveConfig {
 	return nil
 }
 
+// Decides by CEL which connections may come in; accumulates over levels.
 type FrontendPolicySpec_NetworkAuthorization struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Allow         []string               `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
@@ -10061,8 +10363,10 @@ func (x *FrontendPolicySpec_NetworkAuthorization) GetRequire() []string {
 	return nil
 }
 
+// The access log.
 type FrontendPolicySpec_Logging struct {
-	state         protoimpl.MessageState                    `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CEL; only requests for which it is true are logged.
 	Filter        *string                                   `protobuf:"bytes,1,opt,name=filter,proto3,oneof" json:"filter,omitempty"`
 	Fields        *FrontendPolicySpec_Logging_Fields        `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
 	OtlpAccessLog *FrontendPolicySpec_Logging_OtlpAccessLog `protobuf:"bytes,3,opt,name=otlp_access_log,json=otlpAccessLog,proto3" json:"otlp_access_log,omitempty"`
@@ -10121,19 +10425,23 @@ func (x *FrontendPolicySpec_Logging) GetOtlpAccessLog() *FrontendPolicySpec_Logg
 	return nil
 }
 
+// Exports traces by OTLP.
 type FrontendPolicySpec_Tracing struct {
 	state           protoimpl.MessageState                 `protogen:"open.v1"`
 	ProviderBackend *BackendReference                      `protobuf:"bytes,1,opt,name=provider_backend,json=providerBackend,proto3" json:"provider_backend,omitempty"`
 	Attributes      []*FrontendPolicySpec_TracingAttribute `protobuf:"bytes,2,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	Resources       []*FrontendPolicySpec_TracingAttribute `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
-	RandomSampling  *string                                `protobuf:"bytes,4,opt,name=random_sampling,json=randomSampling,proto3,oneof" json:"random_sampling,omitempty"`
-	ClientSampling  *string                                `protobuf:"bytes,5,opt,name=client_sampling,json=clientSampling,proto3,oneof" json:"client_sampling,omitempty"`
-	Path            *string                                `protobuf:"bytes,6,opt,name=path,proto3,oneof" json:"path,omitempty"`
-	Protocol        FrontendPolicySpec_Tracing_Protocol    `protobuf:"varint,7,opt,name=protocol,proto3,enum=agentgateway.dev.resource.FrontendPolicySpec_Tracing_Protocol" json:"protocol,omitempty"`
-	Remove          []string                               `protobuf:"bytes,8,rep,name=remove,proto3" json:"remove,omitempty"`
-	Filter          *string                                `protobuf:"bytes,9,opt,name=filter,proto3,oneof" json:"filter,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// CEL; without it no trace is started here.
+	RandomSampling *string `protobuf:"bytes,4,opt,name=random_sampling,json=randomSampling,proto3,oneof" json:"random_sampling,omitempty"`
+	// CEL; without it the decision of the client is followed.
+	ClientSampling *string `protobuf:"bytes,5,opt,name=client_sampling,json=clientSampling,proto3,oneof" json:"client_sampling,omitempty"`
+	// "/v1/traces" if unset.
+	Path          *string                             `protobuf:"bytes,6,opt,name=path,proto3,oneof" json:"path,omitempty"`
+	Protocol      FrontendPolicySpec_Tracing_Protocol `protobuf:"varint,7,opt,name=protocol,proto3,enum=agentgateway.dev.resource.FrontendPolicySpec_Tracing_Protocol" json:"protocol,omitempty"`
+	Remove        []string                            `protobuf:"bytes,8,rep,name=remove,proto3" json:"remove,omitempty"`
+	Filter        *string                             `protobuf:"bytes,9,opt,name=filter,proto3,oneof" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FrontendPolicySpec_Tracing) Reset() {
@@ -10229,6 +10537,7 @@ func (x *FrontendPolicySpec_Tracing) GetFilter() string {
 	return ""
 }
 
+// An attribute of spans or of the resource, by CEL.
 type FrontendPolicySpec_TracingAttribute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -10281,6 +10590,7 @@ func (x *FrontendPolicySpec_TracingAttribute) GetValue() string {
 	return ""
 }
 
+// Expects a PROXY header in front of each connection.
 type FrontendPolicySpec_ProxyProtocol struct {
 	state         protoimpl.MessageState                   `protogen:"open.v1"`
 	Version       FrontendPolicySpec_ProxyProtocol_Version `protobuf:"varint,1,opt,name=version,proto3,enum=agentgateway.dev.resource.FrontendPolicySpec_ProxyProtocol_Version" json:"version,omitempty"`
@@ -10333,6 +10643,7 @@ func (x *FrontendPolicySpec_ProxyProtocol) GetMode() FrontendPolicySpec_ProxyPro
 	return FrontendPolicySpec_ProxyProtocol_STRICT
 }
 
+// What happens to CONNECT requests, which are denied without this policy.
 type FrontendPolicySpec_Connect struct {
 	state         protoimpl.MessageState          `protogen:"open.v1"`
 	Mode          FrontendPolicySpec_Connect_Mode `protobuf:"varint,1,opt,name=mode,proto3,enum=agentgateway.dev.resource.FrontendPolicySpec_Connect_Mode" json:"mode,omitempty"`
@@ -10377,6 +10688,7 @@ func (x *FrontendPolicySpec_Connect) GetMode() FrontendPolicySpec_Connect_Mode {
 	return FrontendPolicySpec_Connect_DENY
 }
 
+// Labels of metrics.
 type FrontendPolicySpec_Metrics struct {
 	state         protoimpl.MessageState             `protogen:"open.v1"`
 	Fields        *FrontendPolicySpec_Metrics_Fields `protobuf:"bytes,1,opt,name=fields,proto3" json:"fields,omitempty"`
@@ -10421,6 +10733,7 @@ func (x *FrontendPolicySpec_Metrics) GetFields() *FrontendPolicySpec_Metrics_Fie
 	return nil
 }
 
+// An additional field, by CEL.
 type FrontendPolicySpec_Logging_Field struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -10473,6 +10786,7 @@ func (x *FrontendPolicySpec_Logging_Field) GetExpression() string {
 	return ""
 }
 
+// Changes of the set of fields.
 type FrontendPolicySpec_Logging_Fields struct {
 	state         protoimpl.MessageState              `protogen:"open.v1"`
 	Remove        []string                            `protobuf:"bytes,1,rep,name=remove,proto3" json:"remove,omitempty"`
@@ -10525,16 +10839,18 @@ func (x *FrontendPolicySpec_Logging_Fields) GetAdd() []*FrontendPolicySpec_Loggi
 	return nil
 }
 
+// Exports the access log by OTLP.
 type FrontendPolicySpec_Logging_OtlpAccessLog struct {
 	state           protoimpl.MessageState                            `protogen:"open.v1"`
 	ProviderBackend *BackendReference                                 `protobuf:"bytes,1,opt,name=provider_backend,json=providerBackend,proto3" json:"provider_backend,omitempty"`
 	InlinePolicies  []*BackendPolicySpec                              `protobuf:"bytes,2,rep,name=inline_policies,json=inlinePolicies,proto3" json:"inline_policies,omitempty"`
 	Protocol        FrontendPolicySpec_Logging_OtlpAccessLog_Protocol `protobuf:"varint,3,opt,name=protocol,proto3,enum=agentgateway.dev.resource.FrontendPolicySpec_Logging_OtlpAccessLog_Protocol" json:"protocol,omitempty"`
-	Path            *string                                           `protobuf:"bytes,4,opt,name=path,proto3,oneof" json:"path,omitempty"`
-	Filter          *string                                           `protobuf:"bytes,5,opt,name=filter,proto3,oneof" json:"filter,omitempty"`
-	Fields          *FrontendPolicySpec_Logging_Fields                `protobuf:"bytes,6,opt,name=fields,proto3" json:"fields,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// "/v1/logs" if unset.
+	Path          *string                            `protobuf:"bytes,4,opt,name=path,proto3,oneof" json:"path,omitempty"`
+	Filter        *string                            `protobuf:"bytes,5,opt,name=filter,proto3,oneof" json:"filter,omitempty"`
+	Fields        *FrontendPolicySpec_Logging_Fields `protobuf:"bytes,6,opt,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FrontendPolicySpec_Logging_OtlpAccessLog) Reset() {
@@ -10609,6 +10925,7 @@ func (x *FrontendPolicySpec_Logging_OtlpAccessLog) GetFields() *FrontendPolicySp
 	return nil
 }
 
+// An additional label, by CEL.
 type FrontendPolicySpec_Metrics_Field struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -10661,6 +10978,7 @@ func (x *FrontendPolicySpec_Metrics_Field) GetExpression() string {
 	return ""
 }
 
+// Changes of the set of labels.
 type FrontendPolicySpec_Metrics_Fields struct {
 	state         protoimpl.MessageState              `protogen:"open.v1"`
 	Add           []*FrontendPolicySpec_Metrics_Field `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
@@ -10705,6 +11023,7 @@ func (x *FrontendPolicySpec_Metrics_Fields) GetAdd() []*FrontendPolicySpec_Metri
 	return nil
 }
 
+// Asks an Envoy rate limit service.
 type TrafficPolicySpec_RemoteRateLimit struct {
 	state         protoimpl.MessageState                          `protogen:"open.v1"`
 	Domain        string                                          `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
@@ -10773,10 +11092,14 @@ func (x *TrafficPolicySpec_RemoteRateLimit) GetFailureMode() TrafficPolicySpec_R
 	return TrafficPolicySpec_RemoteRateLimit_FAIL_CLOSED
 }
 
+// A token bucket in each proxy. Sending the policy again fills it.
 type TrafficPolicySpec_LocalRateLimit struct {
-	state         protoimpl.MessageState                `protogen:"open.v1"`
-	MaxTokens     uint64                                `protobuf:"varint,1,opt,name=max_tokens,json=maxTokens,proto3" json:"max_tokens,omitempty"`
-	TokensPerFill uint64                                `protobuf:"varint,2,opt,name=tokens_per_fill,json=tokensPerFill,proto3" json:"tokens_per_fill,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Size of the bucket, which starts full.
+	MaxTokens uint64 `protobuf:"varint,1,opt,name=max_tokens,json=maxTokens,proto3" json:"max_tokens,omitempty"`
+	// At most max_tokens.
+	TokensPerFill uint64 `protobuf:"varint,2,opt,name=tokens_per_fill,json=tokensPerFill,proto3" json:"tokens_per_fill,omitempty"`
+	// Mandatory and greater than zero: zero panics on the first request.
 	FillInterval  *durationpb.Duration                  `protobuf:"bytes,3,opt,name=fill_interval,json=fillInterval,proto3" json:"fill_interval,omitempty"`
 	Type          TrafficPolicySpec_LocalRateLimit_Type `protobuf:"varint,4,opt,name=type,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_LocalRateLimit_Type" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -10841,6 +11164,8 @@ func (x *TrafficPolicySpec_LocalRateLimit) GetType() TrafficPolicySpec_LocalRate
 	return TrafficPolicySpec_LocalRateLimit_REQUEST
 }
 
+// Asks another service whether a request may pass. Target and protocol are
+// mandatory.
 type TrafficPolicySpec_ExternalAuth struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Target *BackendReference      `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -10848,9 +11173,11 @@ type TrafficPolicySpec_ExternalAuth struct {
 	//
 	//	*TrafficPolicySpec_ExternalAuth_Grpc
 	//	*TrafficPolicySpec_ExternalAuth_Http
-	Protocol              isTrafficPolicySpec_ExternalAuth_Protocol   `protobuf_oneof:"protocol"`
-	FailureMode           TrafficPolicySpec_ExternalAuth_FailureMode  `protobuf:"varint,4,opt,name=failure_mode,json=failureMode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_ExternalAuth_FailureMode" json:"failure_mode,omitempty"`
-	StatusOnError         *uint32                                     `protobuf:"varint,5,opt,name=status_on_error,json=statusOnError,proto3,oneof" json:"status_on_error,omitempty"`
+	Protocol    isTrafficPolicySpec_ExternalAuth_Protocol  `protobuf_oneof:"protocol"`
+	FailureMode TrafficPolicySpec_ExternalAuth_FailureMode `protobuf:"varint,4,opt,name=failure_mode,json=failureMode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_ExternalAuth_FailureMode" json:"failure_mode,omitempty"`
+	// For DENY_WITH_STATUS; 403 if unset.
+	StatusOnError *uint32 `protobuf:"varint,5,opt,name=status_on_error,json=statusOnError,proto3,oneof" json:"status_on_error,omitempty"`
+	// None means all over gRPC, and only authorization over HTTP.
 	IncludeRequestHeaders []string                                    `protobuf:"bytes,6,rep,name=include_request_headers,json=includeRequestHeaders,proto3" json:"include_request_headers,omitempty"`
 	IncludeRequestBody    *TrafficPolicySpec_ExternalAuth_BodyOptions `protobuf:"bytes,7,opt,name=include_request_body,json=includeRequestBody,proto3" json:"include_request_body,omitempty"`
 	Cache                 *TrafficPolicySpec_ExternalAuth_Cache       `protobuf:"bytes,8,opt,name=cache,proto3" json:"cache,omitempty"`
@@ -10971,6 +11298,8 @@ func (*TrafficPolicySpec_ExternalAuth_Grpc) isTrafficPolicySpec_ExternalAuth_Pro
 
 func (*TrafficPolicySpec_ExternalAuth_Http) isTrafficPolicySpec_ExternalAuth_Protocol() {}
 
+// CEL rules over requests, united over all levels. A deny or an unmet require
+// ends in 403; so does a set of allow rules of which none is true.
 type TrafficPolicySpec_RBAC struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Allow         []string               `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
@@ -11031,10 +11360,12 @@ func (x *TrafficPolicySpec_RBAC) GetRequire() []string {
 	return nil
 }
 
+// One issuer whose tokens are accepted.
 type TrafficPolicySpec_JWTProvider struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Issuer    string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	Audiences []string               `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Issuer string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Checked only if there are any.
+	Audiences []string `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Types that are valid to be assigned to JwksSource:
 	//
 	//	*TrafficPolicySpec_JWTProvider_Inline
@@ -11116,11 +11447,13 @@ type isTrafficPolicySpec_JWTProvider_JwksSource interface {
 }
 
 type TrafficPolicySpec_JWTProvider_Inline struct {
+	// A JWKS. A provider whose keys cannot be used is dropped with a warning.
 	Inline string `protobuf:"bytes,3,opt,name=inline,proto3,oneof"`
 }
 
 func (*TrafficPolicySpec_JWTProvider_Inline) isTrafficPolicySpec_JWTProvider_JwksSource() {}
 
+// Validates tokens and takes them out of the request.
 type TrafficPolicySpec_JWT struct {
 	state                 protoimpl.MessageState           `protogen:"open.v1"`
 	Mode                  TrafficPolicySpec_JWT_Mode       `protobuf:"varint,1,opt,name=mode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_JWT_Mode" json:"mode,omitempty"`
@@ -11189,9 +11522,12 @@ func (x *TrafficPolicySpec_JWT) GetAuthorizationLocation() *AuthorizationLocatio
 	return nil
 }
 
+// Checks a user name and password.
 type TrafficPolicySpec_BasicAuthentication struct {
-	state                 protoimpl.MessageState                     `protogen:"open.v1"`
-	HtpasswdContent       string                                     `protobuf:"bytes,1,opt,name=htpasswd_content,json=htpasswdContent,proto3" json:"htpasswd_content,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lines in the format of htpasswd.
+	HtpasswdContent string `protobuf:"bytes,1,opt,name=htpasswd_content,json=htpasswdContent,proto3" json:"htpasswd_content,omitempty"`
+	// "Restricted" if unset.
 	Realm                 *string                                    `protobuf:"bytes,2,opt,name=realm,proto3,oneof" json:"realm,omitempty"`
 	Mode                  TrafficPolicySpec_BasicAuthentication_Mode `protobuf:"varint,3,opt,name=mode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_BasicAuthentication_Mode" json:"mode,omitempty"`
 	AuthorizationLocation *AuthorizationLocation                     `protobuf:"bytes,4,opt,name=authorization_location,json=authorizationLocation,proto3" json:"authorization_location,omitempty"`
@@ -11257,6 +11593,7 @@ func (x *TrafficPolicySpec_BasicAuthentication) GetAuthorizationLocation() *Auth
 	return nil
 }
 
+// Checks an API key.
 type TrafficPolicySpec_APIKey struct {
 	state                 protoimpl.MessageState           `protogen:"open.v1"`
 	ApiKeys               []*TrafficPolicySpec_APIKey_User `protobuf:"bytes,1,rep,name=api_keys,json=apiKeys,proto3" json:"api_keys,omitempty"`
@@ -11317,6 +11654,7 @@ func (x *TrafficPolicySpec_APIKey) GetAuthorizationLocation() *AuthorizationLoca
 	return nil
 }
 
+// Changes messages by CEL.
 type TrafficPolicySpec_TransformationPolicy struct {
 	state         protoimpl.MessageState                            `protogen:"open.v1"`
 	Request       *TrafficPolicySpec_TransformationPolicy_Transform `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
@@ -11369,6 +11707,7 @@ func (x *TrafficPolicySpec_TransformationPolicy) GetResponse() *TrafficPolicySpe
 	return nil
 }
 
+// A header whose value is CEL.
 type TrafficPolicySpec_HeaderTransformation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -11421,6 +11760,7 @@ func (x *TrafficPolicySpec_HeaderTransformation) GetExpression() string {
 	return ""
 }
 
+// A body that is CEL.
 type TrafficPolicySpec_BodyTransformation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Expression    string                 `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
@@ -11465,6 +11805,7 @@ func (x *TrafficPolicySpec_BodyTransformation) GetExpression() string {
 	return ""
 }
 
+// Refuses state-changing requests from foreign origins.
 type TrafficPolicySpec_CSRF struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	AdditionalOrigins []string               `protobuf:"bytes,1,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
@@ -11509,6 +11850,7 @@ func (x *TrafficPolicySpec_CSRF) GetAdditionalOrigins() []string {
 	return nil
 }
 
+// Hands messages to an Envoy external processor.
 type TrafficPolicySpec_ExtProc struct {
 	state              protoimpl.MessageState                                          `protogen:"open.v1"`
 	Target             *BackendReference                                               `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -11593,6 +11935,7 @@ func (x *TrafficPolicySpec_ExtProc) GetProcessingOptions() *TrafficPolicySpec_Ex
 	return nil
 }
 
+// Whether the authority becomes the name of the backend.
 type TrafficPolicySpec_HostRewrite struct {
 	state         protoimpl.MessageState             `protogen:"open.v1"`
 	Mode          TrafficPolicySpec_HostRewrite_Mode `protobuf:"varint,1,opt,name=mode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_HostRewrite_Mode" json:"mode,omitempty"`
@@ -11637,6 +11980,7 @@ func (x *TrafficPolicySpec_HostRewrite) GetMode() TrafficPolicySpec_HostRewrite_
 	return TrafficPolicySpec_HostRewrite_NONE
 }
 
+// Reads whole bodies before going on. The least specific policy wins.
 type TrafficPolicySpec_Buffer struct {
 	state         protoimpl.MessageState               `protogen:"open.v1"`
 	Request       *TrafficPolicySpec_Buffer_BufferBody `protobuf:"bytes,1,opt,name=request,proto3,oneof" json:"request,omitempty"`
@@ -11689,6 +12033,8 @@ func (x *TrafficPolicySpec_Buffer) GetResponse() *TrafficPolicySpec_Buffer_Buffe
 	return nil
 }
 
+// One descriptor of a request. It is skipped if an entry cannot be
+// evaluated.
 type TrafficPolicySpec_RemoteRateLimit_Descriptor struct {
 	state         protoimpl.MessageState                     `protogen:"open.v1"`
 	Entries       []*TrafficPolicySpec_RemoteRateLimit_Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
@@ -11757,10 +12103,12 @@ func (x *TrafficPolicySpec_RemoteRateLimit_Descriptor) GetCost() string {
 	return ""
 }
 
+// One part of a descriptor.
 type TrafficPolicySpec_RemoteRateLimit_Entry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// CEL.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11809,11 +12157,13 @@ func (x *TrafficPolicySpec_RemoteRateLimit_Entry) GetValue() string {
 	return ""
 }
 
+// How much of the body is sent along.
 type TrafficPolicySpec_ExternalAuth_BodyOptions struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	MaxRequestBytes     uint32                 `protobuf:"varint,1,opt,name=max_request_bytes,json=maxRequestBytes,proto3" json:"max_request_bytes,omitempty"`
-	AllowPartialMessage bool                   `protobuf:"varint,2,opt,name=allow_partial_message,json=allowPartialMessage,proto3" json:"allow_partial_message,omitempty"`
-	PackAsBytes         bool                   `protobuf:"varint,3,opt,name=pack_as_bytes,json=packAsBytes,proto3" json:"pack_as_bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not defaulted: 0 is no bytes.
+	MaxRequestBytes     uint32 `protobuf:"varint,1,opt,name=max_request_bytes,json=maxRequestBytes,proto3" json:"max_request_bytes,omitempty"`
+	AllowPartialMessage bool   `protobuf:"varint,2,opt,name=allow_partial_message,json=allowPartialMessage,proto3" json:"allow_partial_message,omitempty"`
+	PackAsBytes         bool   `protobuf:"varint,3,opt,name=pack_as_bytes,json=packAsBytes,proto3" json:"pack_as_bytes,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -11869,11 +12219,15 @@ func (x *TrafficPolicySpec_ExternalAuth_BodyOptions) GetPackAsBytes() bool {
 	return false
 }
 
+// Remembers decisions.
 type TrafficPolicySpec_ExternalAuth_Cache struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           []string               `protobuf:"bytes,1,rep,name=key,proto3" json:"key,omitempty"`
-	Ttl           string                 `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	MaxEntries    uint32                 `protobuf:"varint,3,opt,name=max_entries,json=maxEntries,proto3" json:"max_entries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CEL, at least one.
+	Key []string `protobuf:"bytes,1,rep,name=key,proto3" json:"key,omitempty"`
+	// CEL, e.g. duration("10s"); mandatory.
+	Ttl string `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// 0 is read as 10000.
+	MaxEntries    uint32 `protobuf:"varint,3,opt,name=max_entries,json=maxEntries,proto3" json:"max_entries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11929,6 +12283,7 @@ func (x *TrafficPolicySpec_ExternalAuth_Cache) GetMaxEntries() uint32 {
 	return 0
 }
 
+// Envoy's ext_authz over gRPC.
 type TrafficPolicySpec_ExternalAuth_GRPCProtocol struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Context       map[string]string      `protobuf:"bytes,1,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -11981,6 +12336,7 @@ func (x *TrafficPolicySpec_ExternalAuth_GRPCProtocol) GetMetadata() map[string]s
 	return nil
 }
 
+// A plain HTTP request, with 2 s to answer by default.
 type TrafficPolicySpec_ExternalAuth_HTTPProtocol struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	Path                   *string                `protobuf:"bytes,1,opt,name=path,proto3,oneof" json:"path,omitempty"`
@@ -12065,6 +12421,7 @@ func (x *TrafficPolicySpec_ExternalAuth_HTTPProtocol) GetBody() string {
 	return ""
 }
 
+// OAuth metadata for MCP clients; needs exactly one provider.
 type TrafficPolicySpec_JWT_MCP struct {
 	state            protoimpl.MessageState                                `protogen:"open.v1"`
 	Provider         BackendPolicySpec_McpAuthentication_McpIDP            `protobuf:"varint,1,opt,name=provider,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_McpAuthentication_McpIDP" json:"provider,omitempty"`
@@ -12133,11 +12490,14 @@ func (x *TrafficPolicySpec_JWT_MCP) GetClientSecret() string {
 	return ""
 }
 
+// The owner of a key. Exactly one of key and key_hash is set.
 type TrafficPolicySpec_APIKey_User struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Metadata      *structpb.Struct       `protobuf:"bytes,2,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	KeyHash       string                 `protobuf:"bytes,3,opt,name=key_hash,json=keyHash,proto3" json:"key_hash,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What CEL sees about the owner.
+	Metadata *structpb.Struct `protobuf:"bytes,2,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// "sha256:" and 64 hexadecimal digits.
+	KeyHash       string `protobuf:"bytes,3,opt,name=key_hash,json=keyHash,proto3" json:"key_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12193,6 +12553,7 @@ func (x *TrafficPolicySpec_APIKey_User) GetKeyHash() string {
 	return ""
 }
 
+// The changes of one direction.
 type TrafficPolicySpec_TransformationPolicy_Transform struct {
 	state         protoimpl.MessageState                    `protogen:"open.v1"`
 	Set           []*TrafficPolicySpec_HeaderTransformation `protobuf:"bytes,1,rep,name=set,proto3" json:"set,omitempty"`
@@ -12269,6 +12630,7 @@ func (x *TrafficPolicySpec_TransformationPolicy_Transform) GetMetadata() map[str
 	return nil
 }
 
+// Metadata of one namespace, by CEL.
 type TrafficPolicySpec_ExtProc_NamespacedMetadataContext struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Context       map[string]string      `protobuf:"bytes,1,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -12313,6 +12675,8 @@ func (x *TrafficPolicySpec_ExtProc_NamespacedMetadataContext) GetContext() map[s
 	return nil
 }
 
+// What is sent. Absent sends everything; present, the zero value of the
+// body modes sends no body.
 type TrafficPolicySpec_ExtProc_ProcessingOptions struct {
 	state               protoimpl.MessageState                          `protogen:"open.v1"`
 	RequestBodyMode     TrafficPolicySpec_ExtProc_BodySendMode          `protobuf:"varint,1,opt,name=request_body_mode,json=requestBodyMode,proto3,enum=agentgateway.dev.resource.TrafficPolicySpec_ExtProc_BodySendMode" json:"request_body_mode,omitempty"`
@@ -12405,6 +12769,7 @@ func (x *TrafficPolicySpec_ExtProc_ProcessingOptions) GetAllowModeOverride() boo
 	return false
 }
 
+// The limit of one direction.
 type TrafficPolicySpec_Buffer_BufferBody struct {
 	state         protoimpl.MessageState               `protogen:"open.v1"`
 	MaxBytes      *uint32                              `protobuf:"varint,1,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
@@ -12457,16 +12822,24 @@ func (x *TrafficPolicySpec_Buffer_BufferBody) GetFailureMode() TrafficPolicySpec
 	return TrafficPolicySpec_Buffer_FAIL_CLOSED
 }
 
+// Settings of LLM traffic. Policies of several levels are merged field by
+// field.
 type BackendPolicySpec_Ai struct {
-	state           protoimpl.MessageState                    `protogen:"open.v1"`
-	PromptGuard     *BackendPolicySpec_Ai_PromptGuard         `protobuf:"bytes,1,opt,name=prompt_guard,json=promptGuard,proto3" json:"prompt_guard,omitempty"`
-	Defaults        map[string]string                         `protobuf:"bytes,2,rep,name=defaults,proto3" json:"defaults,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Overrides       map[string]string                         `protobuf:"bytes,3,rep,name=overrides,proto3" json:"overrides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Prompts         *BackendPolicySpec_Ai_PromptEnrichment    `protobuf:"bytes,4,opt,name=prompts,proto3" json:"prompts,omitempty"`
-	ModelAliases    map[string]string                         `protobuf:"bytes,5,rep,name=model_aliases,json=modelAliases,proto3" json:"model_aliases,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	PromptCaching   *BackendPolicySpec_Ai_PromptCaching       `protobuf:"bytes,6,opt,name=prompt_caching,json=promptCaching,proto3" json:"prompt_caching,omitempty"`
-	Routes          map[string]BackendPolicySpec_Ai_RouteType `protobuf:"bytes,7,rep,name=routes,proto3" json:"routes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=agentgateway.dev.resource.BackendPolicySpec_Ai_RouteType"`
-	Transformations map[string]string                         `protobuf:"bytes,8,rep,name=transformations,proto3" json:"transformations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state       protoimpl.MessageState            `protogen:"open.v1"`
+	PromptGuard *BackendPolicySpec_Ai_PromptGuard `protobuf:"bytes,1,opt,name=prompt_guard,json=promptGuard,proto3" json:"prompt_guard,omitempty"`
+	// JSON texts for fields that the client leaves out. Even an empty map hides
+	// that of a less specific policy.
+	Defaults map[string]string `protobuf:"bytes,2,rep,name=defaults,proto3" json:"defaults,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// JSON texts that replace what the client sent.
+	Overrides     map[string]string                      `protobuf:"bytes,3,rep,name=overrides,proto3" json:"overrides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Prompts       *BackendPolicySpec_Ai_PromptEnrichment `protobuf:"bytes,4,opt,name=prompts,proto3" json:"prompts,omitempty"`
+	ModelAliases  map[string]string                      `protobuf:"bytes,5,rep,name=model_aliases,json=modelAliases,proto3" json:"model_aliases,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	PromptCaching *BackendPolicySpec_Ai_PromptCaching    `protobuf:"bytes,6,opt,name=prompt_caching,json=promptCaching,proto3" json:"prompt_caching,omitempty"`
+	// By path suffix, the longest first and "*" last. No match means
+	// completions.
+	Routes map[string]BackendPolicySpec_Ai_RouteType `protobuf:"bytes,7,rep,name=routes,proto3" json:"routes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=agentgateway.dev.resource.BackendPolicySpec_Ai_RouteType"`
+	// CEL by field of the request.
+	Transformations map[string]string `protobuf:"bytes,8,rep,name=transformations,proto3" json:"transformations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -12557,6 +12930,7 @@ func (x *BackendPolicySpec_Ai) GetTransformations() map[string]string {
 	return nil
 }
 
+// Marks a backend that speaks the agent-to-agent protocol.
 type BackendPolicySpec_A2A struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -12593,6 +12967,7 @@ func (*BackendPolicySpec_A2A) Descriptor() ([]byte, []int) {
 	return file_resource_proto_rawDescGZIP(), []int{56, 1}
 }
 
+// Lets an endpoint picker choose among the endpoints of the service.
 type BackendPolicySpec_InferenceRouting struct {
 	state          protoimpl.MessageState                         `protogen:"open.v1"`
 	EndpointPicker *BackendReference                              `protobuf:"bytes,1,opt,name=endpoint_picker,json=endpointPicker,proto3" json:"endpoint_picker,omitempty"`
@@ -12645,12 +13020,14 @@ func (x *BackendPolicySpec_InferenceRouting) GetFailureMode() BackendPolicySpec_
 	return BackendPolicySpec_InferenceRouting_UNKNOWN
 }
 
+// Takes unhealthy endpoints out for a while. When all are out, all are used.
 type BackendPolicySpec_Eviction struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	Duration            *durationpb.Duration   `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
-	RestoreHealth       *float64               `protobuf:"fixed64,3,opt,name=restore_health,json=restoreHealth,proto3,oneof" json:"restore_health,omitempty"`
-	ConsecutiveFailures *int32                 `protobuf:"varint,5,opt,name=consecutive_failures,json=consecutiveFailures,proto3,oneof" json:"consecutive_failures,omitempty"`
-	HealthThreshold     *float64               `protobuf:"fixed64,6,opt,name=health_threshold,json=healthThreshold,proto3,oneof" json:"health_threshold,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Multiplied by the number of ejections. Negative values poison the proxy.
+	Duration            *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	RestoreHealth       *float64             `protobuf:"fixed64,3,opt,name=restore_health,json=restoreHealth,proto3,oneof" json:"restore_health,omitempty"`
+	ConsecutiveFailures *int32               `protobuf:"varint,5,opt,name=consecutive_failures,json=consecutiveFailures,proto3,oneof" json:"consecutive_failures,omitempty"`
+	HealthThreshold     *float64             `protobuf:"fixed64,6,opt,name=health_threshold,json=healthThreshold,proto3,oneof" json:"health_threshold,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -12713,12 +13090,15 @@ func (x *BackendPolicySpec_Eviction) GetHealthThreshold() float64 {
 	return 0
 }
 
+// What counts as unhealthy.
 type BackendPolicySpec_Health struct {
-	state              protoimpl.MessageState      `protogen:"open.v1"`
-	UnhealthyCondition string                      `protobuf:"bytes,1,opt,name=unhealthy_condition,json=unhealthyCondition,proto3" json:"unhealthy_condition,omitempty"`
-	Eviction           *BackendPolicySpec_Eviction `protobuf:"bytes,2,opt,name=eviction,proto3" json:"eviction,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CEL; empty is a 5xx, a failure to connect, or a gRPC error.
+	UnhealthyCondition string `protobuf:"bytes,1,opt,name=unhealthy_condition,json=unhealthyCondition,proto3" json:"unhealthy_condition,omitempty"`
+	// Without it nothing is taken out.
+	Eviction      *BackendPolicySpec_Eviction `protobuf:"bytes,2,opt,name=eviction,proto3" json:"eviction,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BackendPolicySpec_Health) Reset() {
@@ -12765,16 +13145,22 @@ func (x *BackendPolicySpec_Health) GetEviction() *BackendPolicySpec_Eviction {
 	return nil
 }
 
+// Originates TLS. Bad material refuses the whole resource that contains it.
 type BackendPolicySpec_BackendTLS struct {
-	state                 protoimpl.MessageState                        `protogen:"open.v1"`
-	Cert                  []byte                                        `protobuf:"bytes,1,opt,name=cert,proto3,oneof" json:"cert,omitempty"`
-	Key                   []byte                                        `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
-	Root                  []byte                                        `protobuf:"bytes,3,opt,name=root,proto3,oneof" json:"root,omitempty"`
-	Verification          BackendPolicySpec_BackendTLS_VerificationMode `protobuf:"varint,4,opt,name=verification,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_BackendTLS_VerificationMode" json:"verification,omitempty"`
-	Hostname              *string                                       `protobuf:"bytes,5,opt,name=hostname,proto3,oneof" json:"hostname,omitempty"`
-	VerifySubjectAltNames []string                                      `protobuf:"bytes,6,rep,name=verify_subject_alt_names,json=verifySubjectAltNames,proto3" json:"verify_subject_alt_names,omitempty"`
-	Alpn                  *Alpn                                         `protobuf:"bytes,7,opt,name=alpn,proto3" json:"alpn,omitempty"`
-	KeyExchangeGroups     []TLSConfig_KeyExchangeGroup                  `protobuf:"varint,8,rep,packed,name=key_exchange_groups,json=keyExchangeGroups,proto3,enum=agentgateway.dev.resource.TLSConfig_KeyExchangeGroup" json:"key_exchange_groups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PEM; takes effect together with key only.
+	Cert []byte `protobuf:"bytes,1,opt,name=cert,proto3,oneof" json:"cert,omitempty"`
+	Key  []byte `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
+	// PEM; the roots of the system if unset.
+	Root         []byte                                        `protobuf:"bytes,3,opt,name=root,proto3,oneof" json:"root,omitempty"`
+	Verification BackendPolicySpec_BackendTLS_VerificationMode `protobuf:"varint,4,opt,name=verification,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_BackendTLS_VerificationMode" json:"verification,omitempty"`
+	// For SNI and the check of the name. If unset it is the host of a static
+	// backend, but the pod's IP for services.
+	Hostname *string `protobuf:"bytes,5,opt,name=hostname,proto3,oneof" json:"hostname,omitempty"`
+	// DNS names, IPs or URIs; replaces the check of the name.
+	VerifySubjectAltNames []string                     `protobuf:"bytes,6,rep,name=verify_subject_alt_names,json=verifySubjectAltNames,proto3" json:"verify_subject_alt_names,omitempty"`
+	Alpn                  *Alpn                        `protobuf:"bytes,7,opt,name=alpn,proto3" json:"alpn,omitempty"`
+	KeyExchangeGroups     []TLSConfig_KeyExchangeGroup `protobuf:"varint,8,rep,packed,name=key_exchange_groups,json=keyExchangeGroups,proto3,enum=agentgateway.dev.resource.TLSConfig_KeyExchangeGroup" json:"key_exchange_groups,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -12865,10 +13251,12 @@ func (x *BackendPolicySpec_BackendTLS) GetKeyExchangeGroups() []TLSConfig_KeyExc
 	return nil
 }
 
+// Protocol version and time limit towards a backend.
 type BackendPolicySpec_BackendHTTP struct {
-	state          protoimpl.MessageState                    `protogen:"open.v1"`
-	Version        BackendPolicySpec_BackendHTTP_HttpVersion `protobuf:"varint,1,opt,name=version,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_BackendHTTP_HttpVersion" json:"version,omitempty"`
-	RequestTimeout *durationpb.Duration                      `protobuf:"bytes,2,opt,name=request_timeout,json=requestTimeout,proto3" json:"request_timeout,omitempty"`
+	state   protoimpl.MessageState                    `protogen:"open.v1"`
+	Version BackendPolicySpec_BackendHTTP_HttpVersion `protobuf:"varint,1,opt,name=version,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_BackendHTTP_HttpVersion" json:"version,omitempty"`
+	// Takes the place of the route's limit for one attempt.
+	RequestTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=request_timeout,json=requestTimeout,proto3" json:"request_timeout,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -12917,6 +13305,7 @@ func (x *BackendPolicySpec_BackendHTTP) GetRequestTimeout() *durationpb.Duration
 	return nil
 }
 
+// Reaches the backend through an HTTP proxy with CONNECT.
 type BackendPolicySpec_BackendTunnel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Proxy         *BackendReference      `protobuf:"bytes,1,opt,name=proxy,proto3" json:"proxy,omitempty"`
@@ -12961,6 +13350,7 @@ func (x *BackendPolicySpec_BackendTunnel) GetProxy() *BackendReference {
 	return nil
 }
 
+// Connection options. Accepted without any effect in this release.
 type BackendPolicySpec_BackendTCP struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Keepalive      *KeepaliveConfig       `protobuf:"bytes,1,opt,name=keepalive,proto3" json:"keepalive,omitempty"`
@@ -13013,6 +13403,7 @@ func (x *BackendPolicySpec_BackendTCP) GetConnectTimeout() *durationpb.Duration 
 	return nil
 }
 
+// CEL rules over MCP calls; accumulates over levels.
 type BackendPolicySpec_McpAuthorization struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Allow         []string               `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
@@ -13073,10 +13464,12 @@ func (x *BackendPolicySpec_McpAuthorization) GetRequire() []string {
 	return nil
 }
 
+// Makes an MCP backend an OAuth protected resource.
 type BackendPolicySpec_McpAuthentication struct {
-	state                 protoimpl.MessageState                                `protogen:"open.v1"`
-	Issuer                string                                                `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	Audiences             []string                                              `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Issuer    string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Audiences []string               `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// Mandatory.
 	JwksInline            string                                                `protobuf:"bytes,3,opt,name=jwks_inline,json=jwksInline,proto3" json:"jwks_inline,omitempty"`
 	Provider              BackendPolicySpec_McpAuthentication_McpIDP            `protobuf:"varint,4,opt,name=provider,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_McpAuthentication_McpIDP" json:"provider,omitempty"`
 	ResourceMetadata      *BackendPolicySpec_McpAuthentication_ResourceMetadata `protobuf:"bytes,5,opt,name=resource_metadata,json=resourceMetadata,proto3" json:"resource_metadata,omitempty"`
@@ -13189,6 +13582,7 @@ func (x *BackendPolicySpec_McpAuthentication) GetClientSecret() string {
 	return ""
 }
 
+// Hands MCP messages to processors.
 type BackendPolicySpec_McpGuardrails struct {
 	state         protoimpl.MessageState                       `protogen:"open.v1"`
 	Processors    []*BackendPolicySpec_McpGuardrails_Processor `protobuf:"bytes,3,rep,name=processors,proto3" json:"processors,omitempty"`
@@ -13233,6 +13627,7 @@ func (x *BackendPolicySpec_McpGuardrails) GetProcessors() []*BackendPolicySpec_M
 	return nil
 }
 
+// One message of a prompt.
 type BackendPolicySpec_Ai_Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
@@ -13285,6 +13680,7 @@ func (x *BackendPolicySpec_Ai_Message) GetContent() string {
 	return ""
 }
 
+// Messages put before and after those of the client.
 type BackendPolicySpec_Ai_PromptEnrichment struct {
 	state         protoimpl.MessageState          `protogen:"open.v1"`
 	Append        []*BackendPolicySpec_Ai_Message `protobuf:"bytes,1,rep,name=append,proto3" json:"append,omitempty"`
@@ -13337,6 +13733,7 @@ func (x *BackendPolicySpec_Ai_PromptEnrichment) GetPrepend() []*BackendPolicySpe
 	return nil
 }
 
+// One pattern.
 type BackendPolicySpec_Ai_RegexRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -13419,6 +13816,7 @@ func (*BackendPolicySpec_Ai_RegexRule_Builtin) isBackendPolicySpec_Ai_RegexRule_
 
 func (*BackendPolicySpec_Ai_RegexRule_Regex) isBackendPolicySpec_Ai_RegexRule_Kind() {}
 
+// Patterns with one action.
 type BackendPolicySpec_Ai_RegexRules struct {
 	state         protoimpl.MessageState            `protogen:"open.v1"`
 	Action        BackendPolicySpec_Ai_ActionKind   `protobuf:"varint,1,opt,name=action,proto3,enum=agentgateway.dev.resource.BackendPolicySpec_Ai_ActionKind" json:"action,omitempty"`
@@ -13471,6 +13869,7 @@ func (x *BackendPolicySpec_Ai_RegexRules) GetRules() []*BackendPolicySpec_Ai_Reg
 	return nil
 }
 
+// Asks a service about a prompt or an answer.
 type BackendPolicySpec_Ai_Webhook struct {
 	state                protoimpl.MessageState                   `protogen:"open.v1"`
 	Backend              *BackendReference                        `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
@@ -13539,6 +13938,8 @@ func (x *BackendPolicySpec_Ai_Webhook) GetFailureMode() BackendPolicySpec_Ai_Web
 	return BackendPolicySpec_Ai_Webhook_FAIL_CLOSED
 }
 
+// Asks the moderation of OpenAI. The backend_ref is ignored, here and in
+// the guards below.
 type BackendPolicySpec_Ai_Moderation struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Model          *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -13599,6 +14000,7 @@ func (x *BackendPolicySpec_Ai_Moderation) GetBackendRef() *BackendReference {
 	return nil
 }
 
+// Asks a guardrail of Amazon Bedrock.
 type BackendPolicySpec_Ai_BedrockGuardrails struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Identifier     string                 `protobuf:"bytes,1,opt,name=identifier,proto3" json:"identifier,omitempty"`
@@ -13675,6 +14077,7 @@ func (x *BackendPolicySpec_Ai_BedrockGuardrails) GetBackendRef() *BackendReferen
 	return nil
 }
 
+// Asks Google Model Armor.
 type BackendPolicySpec_Ai_GoogleModelArmor struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	TemplateId     string                 `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
@@ -13751,6 +14154,7 @@ func (x *BackendPolicySpec_Ai_GoogleModelArmor) GetBackendRef() *BackendReferenc
 	return nil
 }
 
+// Asks Azure AI Content Safety.
 type BackendPolicySpec_Ai_AzureContentSafety struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	Endpoint           string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
@@ -13843,6 +14247,8 @@ func (x *BackendPolicySpec_Ai_AzureContentSafety) GetBackendRef() *BackendRefere
 	return nil
 }
 
+// The answer to a refused prompt. A status outside 100 to 999 is sent as
+// 403.
 type BackendPolicySpec_Ai_RequestRejection struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Body          []byte                 `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
@@ -13895,6 +14301,7 @@ func (x *BackendPolicySpec_Ai_RequestRejection) GetStatus() uint32 {
 	return 0
 }
 
+// A check of answers; dropped if it has no kind.
 type BackendPolicySpec_Ai_ResponseGuard struct {
 	state     protoimpl.MessageState                 `protogen:"open.v1"`
 	Rejection *BackendPolicySpec_Ai_RequestRejection `protobuf:"bytes,1,opt,name=rejection,proto3" json:"rejection,omitempty"`
@@ -14036,6 +14443,7 @@ func (*BackendPolicySpec_Ai_ResponseGuard_BedrockGuardrails) isBackendPolicySpec
 func (*BackendPolicySpec_Ai_ResponseGuard_AzureContentSafety) isBackendPolicySpec_Ai_ResponseGuard_Kind() {
 }
 
+// A check of prompts; refused if it has no kind.
 type BackendPolicySpec_Ai_RequestGuard struct {
 	state     protoimpl.MessageState                 `protogen:"open.v1"`
 	Rejection *BackendPolicySpec_Ai_RequestRejection `protobuf:"bytes,1,opt,name=rejection,proto3" json:"rejection,omitempty"`
@@ -14194,6 +14602,7 @@ func (*BackendPolicySpec_Ai_RequestGuard_BedrockGuardrails) isBackendPolicySpec_
 func (*BackendPolicySpec_Ai_RequestGuard_AzureContentSafety) isBackendPolicySpec_Ai_RequestGuard_Kind() {
 }
 
+// The checks of both directions.
 type BackendPolicySpec_Ai_PromptGuard struct {
 	state         protoimpl.MessageState                     `protogen:"open.v1"`
 	Request       []*BackendPolicySpec_Ai_RequestGuard       `protobuf:"bytes,1,rep,name=request,proto3" json:"request,omitempty"`
@@ -14254,6 +14663,7 @@ func (x *BackendPolicySpec_Ai_PromptGuard) GetStreaming() BackendPolicySpec_Ai_P
 	return BackendPolicySpec_Ai_PromptGuard_DISABLED
 }
 
+// Which parts of a prompt the provider is asked to cache.
 type BackendPolicySpec_Ai_PromptCaching struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	CacheSystem        bool                   `protobuf:"varint,1,opt,name=cache_system,json=cacheSystem,proto3" json:"cache_system,omitempty"`
@@ -14330,6 +14740,7 @@ func (x *BackendPolicySpec_Ai_PromptCaching) GetCacheMessageOffset() uint32 {
 	return 0
 }
 
+// The protected resource metadata that clients read.
 type BackendPolicySpec_McpAuthentication_ResourceMetadata struct {
 	state         protoimpl.MessageState     `protogen:"open.v1"`
 	Extra         map[string]*structpb.Value `protobuf:"bytes,1,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -14374,6 +14785,7 @@ func (x *BackendPolicySpec_McpAuthentication_ResourceMetadata) GetExtra() map[st
 	return nil
 }
 
+// A processor in another service.
 type BackendPolicySpec_McpGuardrails_Remote struct {
 	state                    protoimpl.MessageState                      `protogen:"open.v1"`
 	Target                   *BackendReference                           `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -14450,12 +14862,14 @@ func (x *BackendPolicySpec_McpGuardrails_Remote) GetDisallowedRequestHeaders() [
 	return nil
 }
 
+// One processor; dropped with a warning if it has no kind.
 type BackendPolicySpec_McpGuardrails_Processor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*BackendPolicySpec_McpGuardrails_Processor_Remote
-	Kind          isBackendPolicySpec_McpGuardrails_Processor_Kind `protobuf_oneof:"kind"`
+	Kind isBackendPolicySpec_McpGuardrails_Processor_Kind `protobuf_oneof:"kind"`
+	// By exact method, "prefix/*", "*/suffix" or "*".
 	Methods       map[string]BackendPolicySpec_McpGuardrails_Phase `protobuf:"bytes,2,rep,name=methods,proto3" json:"methods,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=agentgateway.dev.resource.BackendPolicySpec_McpGuardrails_Phase"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -14525,6 +14939,7 @@ type BackendPolicySpec_McpGuardrails_Processor_Remote struct {
 func (*BackendPolicySpec_McpGuardrails_Processor_Remote) isBackendPolicySpec_McpGuardrails_Processor_Kind() {
 }
 
+// Another host for a provider. TLS has to be asked for by a policy.
 type AIBackend_HostOverride struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
@@ -14577,6 +14992,8 @@ func (x *AIBackend_HostOverride) GetPort() int32 {
 	return 0
 }
 
+// OpenAI. A set model replaces that of the client, here and in the providers
+// below.
 type AIBackend_OpenAI struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14621,6 +15038,7 @@ func (x *AIBackend_OpenAI) GetModel() string {
 	return ""
 }
 
+// Google Gemini.
 type AIBackend_Gemini struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14665,6 +15083,7 @@ func (x *AIBackend_Gemini) GetModel() string {
 	return ""
 }
 
+// Google Vertex AI.
 type AIBackend_Vertex struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14725,6 +15144,7 @@ func (x *AIBackend_Vertex) GetProjectId() string {
 	return ""
 }
 
+// Anthropic.
 type AIBackend_Anthropic struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14769,6 +15189,7 @@ func (x *AIBackend_Anthropic) GetModel() string {
 	return ""
 }
 
+// Amazon Bedrock.
 type AIBackend_Bedrock struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	Model               *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14837,6 +15258,7 @@ func (x *AIBackend_Bedrock) GetGuardrailVersion() string {
 	return ""
 }
 
+// Refused by the proxy of this release in favour of Azure.
 type AIBackend_AzureOpenAI struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         *string                `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
@@ -14905,6 +15327,7 @@ func (x *AIBackend_AzureOpenAI) GetProjectName() string {
 	return ""
 }
 
+// Azure OpenAI or Foundry.
 type AIBackend_Azure struct {
 	state         protoimpl.MessageState      `protogen:"open.v1"`
 	ResourceName  string                      `protobuf:"bytes,1,opt,name=resource_name,json=resourceName,proto3" json:"resource_name,omitempty"`
@@ -14981,6 +15404,7 @@ func (x *AIBackend_Azure) GetProjectName() string {
 	return ""
 }
 
+// A format and the path that speaks it.
 type AIBackend_ProviderFormatConfig struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Format        AIBackend_ProviderFormat `protobuf:"varint,1,opt,name=format,proto3,enum=agentgateway.dev.resource.AIBackend_ProviderFormat" json:"format,omitempty"`
@@ -15033,6 +15457,8 @@ func (x *AIBackend_ProviderFormatConfig) GetPath() string {
 	return ""
 }
 
+// Any other provider: at least one format, and one of provider_backend,
+// host_override and base_url.
 type AIBackend_Custom struct {
 	state            protoimpl.MessageState            `protogen:"open.v1"`
 	Formats          []*AIBackend_ProviderFormatConfig `protobuf:"bytes,1,rep,name=formats,proto3" json:"formats,omitempty"`
@@ -15093,8 +15519,10 @@ func (x *AIBackend_Custom) GetProviderOverride() string {
 	return ""
 }
 
+// One provider. Exactly one kind is set.
 type AIBackend_Provider struct {
-	state        protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique within the backend, "default" if empty; the section for policies.
 	Name         string                  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	HostOverride *AIBackend_HostOverride `protobuf:"bytes,2,opt,name=host_override,json=hostOverride,proto3" json:"host_override,omitempty"`
 	PathOverride *string                 `protobuf:"bytes,3,opt,name=path_override,json=pathOverride,proto3,oneof" json:"path_override,omitempty"`
@@ -15109,14 +15537,19 @@ type AIBackend_Provider struct {
 	//	*AIBackend_Provider_Azure
 	//	*AIBackend_Provider_Custom
 	//	*AIBackend_Provider_ProviderPreset
-	Provider        isAIBackend_Provider_Provider `protobuf_oneof:"provider"`
-	InlinePolicies  []*BackendPolicySpec          `protobuf:"bytes,10,rep,name=inline_policies,json=inlinePolicies,proto3" json:"inline_policies,omitempty"`
-	PathPrefix      *string                       `protobuf:"bytes,12,opt,name=path_prefix,json=pathPrefix,proto3,oneof" json:"path_prefix,omitempty"`
-	ProviderBackend *BackendReference             `protobuf:"bytes,14,opt,name=provider_backend,json=providerBackend,proto3" json:"provider_backend,omitempty"`
-	BaseUrl         *string                       `protobuf:"bytes,17,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
-	ModelOverride   *string                       `protobuf:"bytes,18,opt,name=model_override,json=modelOverride,proto3,oneof" json:"model_override,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Provider       isAIBackend_Provider_Provider `protobuf_oneof:"provider"`
+	InlinePolicies []*BackendPolicySpec          `protobuf:"bytes,10,rep,name=inline_policies,json=inlinePolicies,proto3" json:"inline_policies,omitempty"`
+	PathPrefix     *string                       `protobuf:"bytes,12,opt,name=path_prefix,json=pathPrefix,proto3,oneof" json:"path_prefix,omitempty"`
+	// A service, or a static or AWS backend. Excludes base_url, host_override
+	// and path_prefix.
+	ProviderBackend *BackendReference `protobuf:"bytes,14,opt,name=provider_backend,json=providerBackend,proto3" json:"provider_backend,omitempty"`
+	// http or https without user, query or fragment; https brings TLS with it.
+	// Excludes host_override and path_prefix.
+	BaseUrl *string `protobuf:"bytes,17,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
+	// Takes the place of the model of the provider.
+	ModelOverride *string `protobuf:"bytes,18,opt,name=model_override,json=modelOverride,proto3,oneof" json:"model_override,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AIBackend_Provider) Reset() {
@@ -15351,6 +15784,7 @@ func (*AIBackend_Provider_Custom) isAIBackend_Provider_Provider() {}
 
 func (*AIBackend_Provider_ProviderPreset) isAIBackend_Provider_Provider() {}
 
+// Providers of equal priority, not empty.
 type AIBackend_ProviderGroup struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Providers     []*AIBackend_Provider  `protobuf:"bytes,1,rep,name=providers,proto3" json:"providers,omitempty"`
@@ -15395,6 +15829,7 @@ func (x *AIBackend_ProviderGroup) GetProviders() []*AIBackend_Provider {
 	return nil
 }
 
+// A service by namespace and full hostname.
 type BackendReference_Service struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -15447,6 +15882,7 @@ func (x *BackendReference_Service) GetHostname() string {
 	return ""
 }
 
+// A signed assertion instead of a secret.
 type OAuthClientAuth_PrivateKeyJwt struct {
 	state             protoimpl.MessageState                          `protogen:"open.v1"`
 	SigningKey        string                                          `protobuf:"bytes,1,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
@@ -15531,6 +15967,7 @@ func (x *OAuthClientAuth_PrivateKeyJwt) GetCertificateHeader() OAuthClientAuth_P
 	return OAuthClientAuth_PrivateKeyJwt_CERTIFICATE_HEADER_UNSPECIFIED
 }
 
+// The token to exchange.
 type OAuthTokenExchange_TokenSpec struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        *AuthorizationLocation `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -15583,6 +16020,7 @@ func (x *OAuthTokenExchange_TokenSpec) GetTokenType() string {
 	return ""
 }
 
+// Who acts for the subject. The source is mandatory.
 type OAuthTokenExchange_ActorToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        *AuthorizationLocation `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -15643,6 +16081,7 @@ func (x *OAuthTokenExchange_ActorToken) GetEnforceMayAct() bool {
 	return false
 }
 
+// Where issued tokens are kept.
 type OAuthTokenExchange_TokenCache struct {
 	state         protoimpl.MessageState                  `protogen:"open.v1"`
 	InMemory      *OAuthTokenExchange_TokenCache_InMemory `protobuf:"bytes,1,opt,name=in_memory,json=inMemory,proto3" json:"in_memory,omitempty"`
@@ -15687,6 +16126,7 @@ func (x *OAuthTokenExchange_TokenCache) GetInMemory() *OAuthTokenExchange_TokenC
 	return nil
 }
 
+// In each proxy.
 type OAuthTokenExchange_TokenCache_InMemory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxEntries    *uint32                `protobuf:"varint,1,opt,name=max_entries,json=maxEntries,proto3,oneof" json:"max_entries,omitempty"`
@@ -15739,6 +16179,7 @@ func (x *OAuthTokenExchange_TokenCache_InMemory) GetDefaultTtl() *durationpb.Dur
 	return nil
 }
 
+// A token endpoint. Client authentication is mandatory.
 type CrossAppAccessAuth_Endpoint struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	TokenEndpoint     *BackendReference      `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
@@ -15799,6 +16240,7 @@ func (x *CrossAppAccessAuth_Endpoint) GetClientAuth() *OAuthClientAuth {
 	return nil
 }
 
+// The identity of the user.
 type CrossAppAccessAuth_SubjectToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Source        *AuthorizationLocation `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -15843,9 +16285,11 @@ func (x *CrossAppAccessAuth_SubjectToken) GetSource() *AuthorizationLocation {
 	return nil
 }
 
+// Which model names are meant.
 type ModelRoute_Match struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Mandatory: exact, "prefix*", "*suffix" or "*".
+	Model         string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15887,6 +16331,7 @@ func (x *ModelRoute_Match) GetModel() string {
 	return ""
 }
 
+// A name that stands for other models. It is tried before all concrete ones.
 type ModelRoute_VirtualModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Routing:
@@ -15985,6 +16430,7 @@ func (*ModelRoute_VirtualModel_Conditional_) isModelRoute_VirtualModel_Routing()
 
 func (*ModelRoute_VirtualModel_Failover_) isModelRoute_VirtualModel_Routing() {}
 
+// A model of a backend.
 type ModelRoute_ConcreteModel struct {
 	state           protoimpl.MessageState                   `protogen:"open.v1"`
 	ModelVisibility ModelRoute_ConcreteModel_ModelVisibility `protobuf:"varint,1,opt,name=model_visibility,json=modelVisibility,proto3,enum=agentgateway.dev.resource.ModelRoute_ConcreteModel_ModelVisibility" json:"model_visibility,omitempty"`
@@ -16045,6 +16491,7 @@ func (x *ModelRoute_ConcreteModel) GetBackendPolicies() []*BackendPolicySpec {
 	return nil
 }
 
+// Draws a model by weight.
 type ModelRoute_VirtualModel_Weighted struct {
 	state         protoimpl.MessageState                     `protogen:"open.v1"`
 	Targets       []*ModelRoute_VirtualModel_Weighted_Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
@@ -16089,6 +16536,7 @@ func (x *ModelRoute_VirtualModel_Weighted) GetTargets() []*ModelRoute_VirtualMod
 	return nil
 }
 
+// The first model whose condition holds.
 type ModelRoute_VirtualModel_Conditional struct {
 	state         protoimpl.MessageState                        `protogen:"open.v1"`
 	Targets       []*ModelRoute_VirtualModel_Conditional_Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
@@ -16133,6 +16581,7 @@ func (x *ModelRoute_VirtualModel_Conditional) GetTargets() []*ModelRoute_Virtual
 	return nil
 }
 
+// Leaves the choice to the priorities of an AI backend.
 type ModelRoute_VirtualModel_Failover struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Backend       *BackendReference      `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
@@ -16177,6 +16626,7 @@ func (x *ModelRoute_VirtualModel_Failover) GetBackend() *BackendReference {
 	return nil
 }
 
+// A model and its weight.
 type ModelRoute_VirtualModel_Weighted_Target struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -16229,10 +16679,12 @@ func (x *ModelRoute_VirtualModel_Weighted_Target) GetWeight() uint32 {
 	return 0
 }
 
+// A model and its condition.
 type ModelRoute_VirtualModel_Conditional_Target struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	When          *string                `protobuf:"bytes,2,opt,name=when,proto3,oneof" json:"when,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// CEL; only the last target may have none.
+	When          *string `protobuf:"bytes,2,opt,name=when,proto3,oneof" json:"when,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -31,6 +31,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A parent that died no longer reads what is printed here. Writing to it
+	// must not end the process before it has cleaned up.
+	signal.Ignore(syscall.SIGPIPE)
 	if options.ExitWithStdin {
 		ctx = untilClosed(ctx, os.Stdin)
 	}

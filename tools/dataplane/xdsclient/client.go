@@ -22,7 +22,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"agentgateway.dev/controller/pkg/resources"
 	"agentgateway.dev/controller/tools/dataplane/internal/store"
 )
 
@@ -68,7 +67,7 @@ func New(options Options) (*Client, error) {
 			Backoff:           backoff.Config{BaseDelay: firstBackoff, Multiplier: 1, MaxDelay: firstBackoff},
 			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithIdleTimeout(0),
+		grpc.WithIdleTimeout(0), grpc.WithNoProxy(),
 	}, options.DialOptions...)
 	conn, err := grpc.NewClient("passthrough:///"+target.hostPort, dial...)
 	if err != nil {
@@ -142,7 +141,7 @@ func (c *Client) stream(ctx context.Context) (EndReason, error) {
 	}
 	c.record.streamOpened()
 	c.log.Info("xds stream opened", zap.String("address", c.options.Address))
-	for _, t := range []resources.Type{resources.TypeAddress, resources.TypeResource} {
+	for _, t := range []store.Type{store.TypeAddress, store.TypeResource} {
 		// The failure of a send shows up, with its status, when receiving.
 		if stream.Send(&discovery.DeltaDiscoveryRequest{
 			TypeUrl: t.URL(), Node: c.node(), InitialResourceVersions: c.record.versions(t.URL()),
@@ -172,7 +171,7 @@ func (c *Client) stream(ctx context.Context) (EndReason, error) {
 func (c *Client) answer(stream grpc.BidiStreamingClient[discovery.DeltaDiscoveryRequest, discovery.DeltaDiscoveryResponse], response *discovery.DeltaDiscoveryResponse) error {
 	request := &discovery.DeltaDiscoveryRequest{TypeUrl: response.GetTypeUrl(), ResponseNonce: response.GetNonce()}
 	var findings []Finding
-	if _, known := resources.TypeOfURL(response.GetTypeUrl()); known {
+	if _, known := store.TypeOfURL(response.GetTypeUrl()); known {
 		if c.options.OnResponse != nil {
 			findings = c.options.OnResponse(response)
 		}

@@ -5,6 +5,7 @@ package router
 import (
 	"math"
 	"net/http"
+	"slices"
 
 	api "agentgateway.dev/controller/apis/xds"
 	"agentgateway.dev/controller/tools/dataplane/internal/match"
@@ -126,10 +127,7 @@ func listenerFor(bind *store.Bind, connection Connection, r *match.Request) (*st
 	case connection.Listener == "" || best.Spec.GetKey() == connection.Listener:
 		return best, nil
 	}
-	chosen := bind.Listeners[connection.Listener]
-	if chosen == nil || !covers(chosen.Spec.GetHostname(), r.Host) {
-		return nil, failure(http.StatusNotFound, "host does not belong to the listener")
-	}
+	// Another listener covers the host, or covers it better.
 	return nil, failure(http.StatusMisdirectedRequest, "misdirected request")
 }
 
@@ -140,7 +138,7 @@ func BestListener(bind *store.Bind, host string, protocols ...api.Protocol) *sto
 	for hostname := range match.Hostnames(host) {
 		var best *store.Listener
 		for _, listener := range bind.Listeners {
-			if !contains(protocols, listener.Spec.GetProtocol()) || !sameHostname(listener.Spec.GetHostname(), hostname) {
+			if !slices.Contains(protocols, listener.Spec.GetProtocol()) || !sameHostname(listener.Spec.GetHostname(), hostname) {
 				continue
 			}
 			if best == nil || listener.Spec.GetKey() < best.Spec.GetKey() {
@@ -154,27 +152,9 @@ func BestListener(bind *store.Bind, host string, protocols ...api.Protocol) *sto
 	return nil
 }
 
-func contains(protocols []api.Protocol, protocol api.Protocol) bool {
-	for _, p := range protocols {
-		if p == protocol {
-			return true
-		}
-	}
-	return false
-}
-
 // sameHostname treats "*" as the empty hostname.
 func sameHostname(listener, pattern string) bool {
 	return listener == pattern || (listener == "*" && pattern == "")
-}
-
-func covers(hostname, host string) bool {
-	for pattern := range match.Hostnames(host) {
-		if sameHostname(hostname, pattern) {
-			return true
-		}
-	}
-	return false
 }
 
 // drawBackend picks one entry by weight, nil if there is none with a weight.

@@ -178,4 +178,3 @@ func (s *socket) forwardTCP(conn net.Conn, listener *store.Listener, name string
 	defer backend.Close()
 	splice(conn, backend)
 }
-

@@ -8,7 +8,6 @@ import (
 	"istio.io/istio/pkg/workloadapi"
 
 	api "agentgateway.dev/controller/apis/xds"
-	"agentgateway.dev/controller/pkg/resources"
 )
 
 // Result tells what one response did.
@@ -18,31 +17,34 @@ type Result struct {
 	// Applied and Removed are xDS names, in the order of the response.
 	Applied, Removed []string
 	Binds            []BindEvent
+	// Notes are breaches of the protocol that the real proxy accepts in silence
+	// and that leave it with a wrong configuration.
+	Notes []string
 }
 
 // Apply takes over one response: first its resources in list order, then its
 // removals. Resources that are rejected keep their previous version and do not
 // hold back the others. A response of an unknown type has no effect.
 func (s *State) Apply(response *discovery.DeltaDiscoveryResponse) Result {
-	t, known := resources.TypeOfURL(response.GetTypeUrl())
+	t, known := TypeOfURL(response.GetTypeUrl())
 	if !known {
 		return Result{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	var result Result
+	versions := s.versions[t]
+	result := Result{Notes: s.envelopeNotes(response, versions)}
 	var undecodable []Finding
 	for _, envelope := range response.GetResources() {
 		r, decoded := &review{}, true
-		var binds []BindEvent
-		if t == resources.TypeAddress {
+		if t == TypeAddress {
 			decoded = s.applyAddress(envelope, r)
 		} else {
-			binds, decoded = s.applyResource(envelope, r)
+			decoded = s.applyResource(envelope, r, &result)
 		}
-		result.Binds = append(result.Binds, binds...)
 		if r.ok() {
+			versions[envelope.GetName()] = envelope.GetVersion()
 			result.Applied = append(result.Applied, envelope.GetName())
 		}
 		// The proxy reports what it could not decode last.
@@ -53,7 +55,8 @@ func (s *State) Apply(response *discovery.DeltaDiscoveryResponse) Result {
 		}
 	}
 	for _, name := range response.GetRemovedResources() {
-		if t == resources.TypeAddress {
+		delete(versions, name)
+		if t == TypeAddress {
 			s.removeAddress(name)
 		} else {
 			result.Binds = append(result.Binds, s.removeResource(name)...)
@@ -67,62 +70,68 @@ func (s *State) Apply(response *discovery.DeltaDiscoveryResponse) Result {
 	return result
 }
 
-func (s *State) applyResource(envelope *discovery.Resource, r *review) (events []BindEvent, decoded bool) {
+func (s *State) applyResource(envelope *discovery.Resource, r *review, result *Result) (decoded bool) {
 	message := &api.Resource{}
 	if err := decode(envelope.GetResource(), message); err != nil {
 		r.errorf("%v", err)
-		return nil, false
+		return false
 	}
-	var o object
+	o, put := reviewResource(s, message, r)
+	if !r.ok() {
+		return true
+	}
+	result.Notes = append(result.Notes, s.objectNotes(envelope.GetName(), o, message)...)
+	for _, policy := range unenforced(message) {
+		result.Notes = append(result.Notes, envelope.GetName()+": "+policy+" is stored, but has no effect in the development proxy")
+	}
+	result.Binds = append(result.Binds, put()...)
+	s.objects[envelope.GetName()], s.names[o] = o, envelope.GetName()
+	return true
+}
+
+// reviewResource examines a resource and returns what it stands for, and the
+// step that stores it if nothing was wrong.
+func reviewResource(s *State, message *api.Resource, r *review) (o object, put func() []BindEvent) {
+	plain := func(store func()) func() []BindEvent {
+		return func() []BindEvent { store(); return nil }
+	}
 	switch kind := message.GetKind().(type) {
 	case *api.Resource_Bind:
-		o = object{"bind", kind.Bind.GetKey()}
-		if reviewBind(kind.Bind, r); r.ok() {
-			events = s.putBind(kind.Bind)
-		}
+		reviewBind(kind.Bind, r)
+		return object{"bind", kind.Bind.GetKey()}, func() []BindEvent { return s.putBind(kind.Bind) }
 	case *api.Resource_Listener:
-		o = object{"listener", kind.Listener.GetKey()}
-		if certificate := reviewListener(kind.Listener, r); r.ok() {
-			s.putListener(&Listener{Spec: kind.Listener, Certificate: certificate})
-		}
+		listener := &Listener{Spec: kind.Listener, Certificate: reviewListener(kind.Listener, r)}
+		return object{"listener", kind.Listener.GetKey()}, plain(func() { s.putListener(listener) })
 	case *api.Resource_Route:
-		o = object{"route", kind.Route.GetKey()}
-		if route := reviewRoute(kind.Route, r); r.ok() {
-			s.putRoute(route)
-		}
+		route := reviewRoute(kind.Route, r)
+		return object{"route", kind.Route.GetKey()}, plain(func() { s.putRoute(route) })
 	case *api.Resource_TcpRoute:
-		o = object{"tcp_route", kind.TcpRoute.GetKey()}
-		if reviewTCPRoute(kind.TcpRoute, r); r.ok() {
-			s.putTCPRoute(kind.TcpRoute)
-		}
+		reviewTCPRoute(kind.TcpRoute, r)
+		return object{"tcp_route", kind.TcpRoute.GetKey()}, plain(func() { s.putTCPRoute(kind.TcpRoute) })
 	case *api.Resource_ModelRoute:
-		o = object{"model_route", kind.ModelRoute.GetKey()}
-		if reviewModelRoute(kind.ModelRoute, r); r.ok() {
-			s.modelRoutes[o.key] = kind.ModelRoute
-		}
+		reviewModelRoute(kind.ModelRoute, r)
+		key := kind.ModelRoute.GetKey()
+		return object{"model_route", key}, plain(func() { s.modelRoutes[key] = kind.ModelRoute })
 	case *api.Resource_Backend:
-		o = object{"backend", kind.Backend.GetKey()}
-		if reviewBackend(kind.Backend, r); r.ok() {
-			s.backends[o.key] = kind.Backend
-		}
+		reviewBackend(kind.Backend, r)
+		key := kind.Backend.GetKey()
+		return object{"backend", key}, plain(func() { s.backends[key] = kind.Backend })
 	case *api.Resource_Policy:
-		o = object{"policy", kind.Policy.GetKey()}
-		if reviewPolicy(kind.Policy, r); r.ok() {
-			s.putPolicy(kind.Policy)
-		}
+		reviewPolicy(kind.Policy, r)
+		return object{"policy", kind.Policy.GetKey()}, plain(func() { s.putPolicy(kind.Policy) })
 	default:
 		r.errorf("resource kind %T is missing or unknown", kind)
+		return object{}, nil
 	}
-	if r.ok() {
-		s.objects[envelope.GetName()] = o
-	}
-	return events, true
 }
 
 // removeResource ignores names that stand for nothing.
 func (s *State) removeResource(name string) []BindEvent {
 	o := s.objects[name]
 	delete(s.objects, name)
+	if s.names[o] == name {
+		delete(s.names, o)
+	}
 	switch o.kind {
 	case "bind":
 		return s.removeBind(o.key)

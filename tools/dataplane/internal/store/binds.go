@@ -34,6 +34,10 @@ func (s *State) removeBind(key string) []BindEvent {
 	if s.binds[key] == nil {
 		return nil
 	}
+	for listener := range s.binds[key].Listeners {
+		// Sending it again is right from now on, also with the same version.
+		delete(s.versions[TypeResource], s.names[object{"listener", listener}])
+	}
 	delete(s.binds, key)
 	return []BindEvent{{Key: key}}
 }

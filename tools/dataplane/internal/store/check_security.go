@@ -75,6 +75,9 @@ func checkExternalAuth(auth *api.TrafficPolicySpec_ExternalAuth, r *review) {
 	if auth.GetProtocol() == nil {
 		r.errorf("%s", missing("ext_authz.protocol"))
 	}
+	if auth.GetTarget() == nil {
+		r.errorf("%s", missing("ext_authz.target"))
+	}
 	if cache := auth.GetCache(); cache != nil && (len(cache.GetKey()) == 0 || cache.GetTtl() == "") {
 		r.errorf("ext_authz.cache needs a key and a ttl")
 	}
@@ -156,6 +159,36 @@ func checkAuth(auth *api.BackendAuthPolicy, r *review) {
 		}
 	case *api.BackendAuthPolicy_Aws:
 		checkAWS(kind.Aws, r)
+	case *api.BackendAuthPolicy_Gcp:
+		if kind.Gcp.Credential != nil && kind.Gcp.GetCredential() == "" {
+			r.errorf("auth.gcp.credential is empty")
+		}
+	case *api.BackendAuthPolicy_OauthTokenExchange:
+		checkEndpointPath(kind.OauthTokenExchange.TokenEndpointPath, r)
+		if actor := kind.OauthTokenExchange.GetActorToken(); actor != nil && actor.GetSource() == nil {
+			r.errorf("%s", missing("oauth_token_exchange.actor_token.source"))
+		}
+	case *api.BackendAuthPolicy_CrossAppAccess:
+		checkCrossAppAccess(kind.CrossAppAccess, r)
+	}
+}
+
+func checkCrossAppAccess(access *api.CrossAppAccessAuth, r *review) {
+	if access.GetAudience() == "" {
+		r.errorf("%s", missing("cross_app_access.audience"))
+	}
+	for _, endpoint := range []*api.CrossAppAccessAuth_Endpoint{access.GetIdentityProvider(), access.GetResourceAuthorizationServer()} {
+		if endpoint.GetClientAuth() == nil {
+			r.errorf("%s", missing("cross_app_access.client_auth"))
+			continue
+		}
+		checkEndpointPath(endpoint.TokenEndpointPath, r)
+	}
+}
+
+func checkEndpointPath(path *string, r *review) {
+	if path != nil && !strings.HasPrefix(*path, "/") {
+		r.errorf("token endpoint path %q does not start with a slash", *path)
 	}
 }
 

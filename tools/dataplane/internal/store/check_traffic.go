@@ -40,22 +40,12 @@ func checkConditional(list *api.ConditionalPolicies, r *review) {
 			r.errorf("conditional policy without a kind")
 		case *api.TrafficPolicySpec_Timeout, *api.TrafficPolicySpec_Retry, *api.TrafficPolicySpec_Delay,
 			*api.TrafficPolicySpec_Authorization, *api.TrafficPolicySpec_HostRewrite_, *api.TrafficPolicySpec_RequestMirror:
-			r.errorf("%s cannot be conditional", kindOf(spec))
+			r.errorf("%s cannot be conditional", member(spec))
 		}
-		if kindOf(spec) != kindOf(first) || spec.GetPhase() != first.GetPhase() {
+		if member(spec) != member(first) || spec.GetPhase() != first.GetPhase() {
 			r.errorf("conditional policies of different kinds or phases")
 		}
 	}
-}
-
-// kindOf names the member of the oneof that is set in a policy.
-func kindOf(spec *api.TrafficPolicySpec) string {
-	m := spec.ProtoReflect()
-	field := m.WhichOneof(m.Descriptor().Oneofs().ByName("kind"))
-	if field == nil {
-		return ""
-	}
-	return string(field.Name())
 }
 
 var schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)

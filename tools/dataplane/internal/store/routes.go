@@ -60,22 +60,26 @@ func (s *State) putRoute(route *match.Route) {
 		set = &routeSet{byKey: map[string]*match.Route{}}
 		s.routes[parent] = set
 	}
-	set.byKey[route.Spec.GetKey()] = route
+	key := route.Spec.GetKey()
+	set.byKey[key] = route
 	set.table.Store(nil)
+	if s.routeParents[key] == nil {
+		s.routeParents[key] = map[Parent]bool{}
+	}
+	s.routeParents[key][parent] = true
 }
 
 // removeRoute removes the key from every parent.
 func (s *State) removeRoute(key string) {
-	for parent, set := range s.routes {
-		if _, ok := set.byKey[key]; !ok {
-			continue
-		}
+	for parent := range s.routeParents[key] {
+		set := s.routes[parent]
 		delete(set.byKey, key)
 		set.table.Store(nil)
 		if len(set.byKey) == 0 {
 			delete(s.routes, parent)
 		}
 	}
+	delete(s.routeParents, key)
 }
 
 func (s *State) putTCPRoute(route *api.TCPRoute) {

@@ -13,7 +13,6 @@ import (
 	"istio.io/istio/pkg/workloadapi"
 
 	api "agentgateway.dev/controller/apis/xds"
-	"agentgateway.dev/controller/pkg/resources"
 	"agentgateway.dev/controller/tools/dataplane/internal/match"
 )
 
@@ -27,8 +26,10 @@ type State struct {
 	// listener key. They cannot be removed, only attached.
 	pending map[string]map[string]*Listener
 
-	routes    map[Parent]*routeSet
-	tcpRoutes map[Parent]map[string]*api.TCPRoute
+	routes map[Parent]*routeSet
+	// routeParents has every parent that a route key is stored under.
+	routeParents map[string]map[Parent]bool
+	tcpRoutes    map[Parent]map[string]*api.TCPRoute
 
 	modelRoutes map[string]*api.ModelRoute
 	backends    map[string]*api.Backend
@@ -38,6 +39,10 @@ type State struct {
 
 	// objects tells which kind and key an xDS name stands for.
 	objects map[string]object
+	// names is the inverse of objects.
+	names map[object]string
+	// versions has what was applied, by type and xDS name.
+	versions map[Type]map[string]string
 
 	workloads map[string]*workloadapi.Workload
 	services  map[ServiceKey]*workloadapi.Service
@@ -46,18 +51,19 @@ type State struct {
 	endpoints map[string]map[string]bool
 
 	// clean has the types of which a response without an error was seen.
-	clean map[resources.Type]bool
+	clean map[Type]bool
 }
 
 // New returns an empty state.
 func New() *State {
 	return &State{
 		binds: map[string]*Bind{}, pending: map[string]map[string]*Listener{},
-		routes: map[Parent]*routeSet{}, tcpRoutes: map[Parent]map[string]*api.TCPRoute{},
+		routes: map[Parent]*routeSet{}, routeParents: map[string]map[Parent]bool{}, tcpRoutes: map[Parent]map[string]*api.TCPRoute{},
 		modelRoutes: map[string]*api.ModelRoute{}, backends: map[string]*api.Backend{},
-		policies: map[string]*api.Policy{}, targets: map[Target]map[string]*api.Policy{}, objects: map[string]object{},
+		policies: map[string]*api.Policy{}, targets: map[Target]map[string]*api.Policy{}, objects: map[string]object{}, names: map[object]string{},
 		workloads: map[string]*workloadapi.Workload{}, services: map[ServiceKey]*workloadapi.Service{},
-		endpoints: map[string]map[string]bool{}, clean: map[resources.Type]bool{},
+		endpoints: map[string]map[string]bool{}, clean: map[Type]bool{},
+		versions: map[Type]map[string]string{TypeResource: {}, TypeAddress: {}},
 	}
 }
 
@@ -109,7 +115,7 @@ type object struct{ kind, key string }
 func (s *State) Ready() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.clean[resources.TypeResource] && s.clean[resources.TypeAddress]
+	return s.clean[TypeResource] && s.clean[TypeAddress]
 }
 
 // Workload returns the workload of a pod, nil if it is not stored.
