@@ -189,4 +189,3 @@ func (s *sources) place(ctx krt.HandlerContext, workload *workloadapi.Workload, 
 		workload.Locality = &workloadapi.Locality{Zone: *endpoint.Zone}
 	}
 }
-

@@ -1,0 +1,233 @@
+package addresses
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"istio.io/istio/pkg/kube/krt"
+
+	"agentgateway.dev/controller/pkg/resources"
+)
+
+// TestCost checks which pods are translated again by a change: those that the
+// change concerns, not more, even when their results would come out equal.
+func TestCost(t *testing.T) {
+	front := map[string]string{"app": "web", "tier": "front"}
+	back := map[string]string{"app": "web", "tier": "back"}
+	base := func() []runtime.Object {
+		return []runtime.Object{
+			newNode("node-0", "eu-a"),
+			newNamespace("default", "PreferClose"),
+			newService("default", "front", front, 8080),
+			newService("default", "web", map[string]string{"app": "web"}, 8080),
+			newService("default", "by-hand", nil, 8080),
+			newPod("default", "front-1", front, true),
+			newPod("default", "front-2", front, true),
+			newPod("default", "back-1", back, true),
+			newPod("default", "alone", map[string]string{"app": "alone"}, true),
+			newPod("other", "front-1", front, true),
+			newSlice("default", "front-abc", "front", "", "front-1", "front-2"),
+			newSlice("default", "by-hand-1", "by-hand", "", "alone", "back-1"),
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*cluster)
+		want   []string
+	}{
+		{
+			name:   "a pod's readiness",
+			change: func(c *cluster) { c.apply(newPod("default", "front-1", front, false)) },
+			want:   []string{"default/front-1"},
+		},
+		{
+			name:   "a selected pod's EndpointSlice",
+			change: func(c *cluster) { c.apply(newSlice("default", "front-abc", "front", "", "front-2")) },
+		},
+		{
+			name: "a Service's status, labels and external addresses",
+			change: func(c *cluster) {
+				service := newService("default", "web", map[string]string{"app": "web"}, 8080)
+				service.Labels = map[string]string{"team": "new"}
+				service.ResourceVersion = "2"
+				service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
+				c.apply(service)
+			},
+		},
+		{
+			name:   "the target port of a Service that shares one pair of its selector",
+			change: func(c *cluster) { c.apply(newService("default", "front", front, 9090)) },
+			want:   []string{"default/front-1", "default/front-2"},
+		},
+		{
+			name:   "a selector moves from front to back",
+			change: func(c *cluster) { c.apply(newService("default", "front", back, 8080)) },
+			want:   []string{"default/back-1", "default/front-1", "default/front-2"},
+		},
+		{
+			name:   "a Service that selects nobody",
+			change: func(c *cluster) { c.apply(newService("default", "new", map[string]string{"app": "nobody"}, 1)) },
+		},
+		{
+			name:   "a Service goes",
+			change: func(c *cluster) { c.remove(newService("default", "front", nil, 0)) },
+			want:   []string{"default/front-1", "default/front-2"},
+		},
+		{
+			name:   "a slice of a Service without a selector lets go of one pod",
+			change: func(c *cluster) { c.apply(newSlice("default", "by-hand-1", "by-hand", "", "alone")) },
+			want:   []string{"default/back-1"},
+		},
+		{
+			name: "a node's heartbeat",
+			change: func(c *cluster) {
+				node := newNode("node-0", "eu-a")
+				node.ResourceVersion = "2"
+				node.Annotations = map[string]string{"beat": "2"}
+				c.apply(node)
+			},
+		},
+		{
+			name:   "a Namespace's preference",
+			change: func(c *cluster) { c.apply(newNamespace("default", "PreferSameNode")) },
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(options(t), base()...)
+			got := translated(t, c, func() { test.change(c) })
+			if !slices.Equal(got, test.want) {
+				t.Errorf("translated %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// translated returns, in order of their names, the pods that are translated at
+// least once because of change.
+func translated(t *testing.T, c *cluster, change func()) []string {
+	opts := options(t)
+	s := newSources(c.in, Settings{}, opts)
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	workloads := krt.NewCollection(c.in.Pods, func(ctx krt.HandlerContext, pod *corev1.Pod) *resources.Resource {
+		mu.Lock()
+		seen[pod.Namespace+"/"+pod.Name] = true
+		mu.Unlock()
+		return s.podWorkload(ctx, pod)
+	}, opts.WithName("CountedWorkloads")...)
+	w := newWatermark(t, c, Addresses{
+		Services:          krt.NewCollection(s.services, s.serviceAddress, opts.WithName("Services")...),
+		Workloads:         workloads,
+		EndpointWorkloads: krt.NewManyCollection(c.in.EndpointSlices, s.endpointWorkloads, opts.WithName("EndpointWorkloads")...),
+	})
+	w.pass(t)
+
+	mu.Lock()
+	clear(seen)
+	mu.Unlock()
+	change()
+	w.pass(t)
+
+	mu.Lock()
+	defer mu.Unlock()
+	var names []string
+	for name := range seen {
+		if name != w.namespace+"/pod" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// watermark sends one change down every path from an input to an output.
+// Collections keep the order of events, so when all of them have come out,
+// everything that was sent before has too.
+type watermark struct {
+	namespace string
+	cluster   *cluster
+	addresses Addresses
+	feed      feed
+	round     int
+}
+
+func newWatermark(t *testing.T, c *cluster, addresses Addresses) *watermark {
+	t.Helper()
+	w := &watermark{namespace: "watermark", cluster: c, addresses: addresses}
+	contents(t, addresses)
+	w.feed = newFeed(addresses.Services, addresses.Workloads, addresses.EndpointWorkloads)
+	return w
+}
+
+func (w *watermark) objects() []runtime.Object {
+	selector := map[string]string{"round": "any"}
+	pod := newPod(w.namespace, "pod", selector, true)
+	pod.Spec.NodeName = "watermark"
+	pod.Spec.ServiceAccountName = fmt.Sprint(w.round)
+	slice := newSlice(w.namespace, "slice", "by-hand", fmt.Sprintf("10.1.%d.%d", w.round/256, w.round%256), "pod")
+	slice.Ports[0].Port = new(int32(10000 + w.round))
+	round := slice.Ports[0]
+	round.Name = new("round")
+	slice.Ports = append(slice.Ports, round)
+	slice.Endpoints[1].NodeName = new("watermark")
+	byHand := newService(w.namespace, "by-hand", nil, 1)
+	// Reaches the pod through its reference, and the endpoint outside.
+	byHand.Spec.Ports = append(byHand.Spec.Ports, corev1.ServicePort{Name: "round", Port: int32(20000 + w.round)})
+	node := newNode("watermark", fmt.Sprint("zone-", w.round))
+	distribution := "PreferClose"
+	if w.round%2 == 0 {
+		distribution = "PreferSameNode"
+	}
+	return []runtime.Object{
+		newNamespace(w.namespace, distribution), node, byHand, newService(w.namespace, "selecting", selector, 30000+w.round), slice, pod,
+	}
+}
+
+// pass returns when every change made so far has had its effect.
+func (w *watermark) pass(t *testing.T) {
+	t.Helper()
+	w.round++
+	want := translate(t, w.objects(), Settings{})
+	for _, object := range w.objects() {
+		w.cluster.apply(object)
+	}
+	deadline := time.After(patience)
+	for {
+		got := contents(t, w.addresses)
+		if includes(got, want) {
+			return
+		}
+		select {
+		case <-w.feed:
+		case <-deadline:
+			t.Fatalf("the watermark did not come out (-want +got):\n%s", cmp.Diff(show(t, want), show(t, only(got, want))))
+		}
+	}
+}
+
+func includes(all, some map[string]resources.Resource) bool {
+	for name, resource := range some {
+		if other, ok := all[name]; !ok || !other.Equals(resource) {
+			return false
+		}
+	}
+	return true
+}
+
+// only returns those of all that some has too.
+func only(all, some map[string]resources.Resource) map[string]resources.Resource {
+	kept := map[string]resources.Resource{}
+	for name := range some {
+		if resource, ok := all[name]; ok {
+			kept[name] = resource
+		}
+	}
+	return kept
+}
