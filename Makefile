@@ -42,8 +42,14 @@ endif
 
 .PHONY: generate
 generate: ## Regenerate everything that is generated
+	@mkdir -p bin
 	go build -C tools/protogen -o $(CURDIR)/bin/protogen .
 	cd tools/protogen && $(CURDIR)/bin/protogen -C $(CURDIR)/apis/xds -I $(ISTIO_DIR)/pkg resource.proto
+	go tool -modfile=tools/apigen/go.mod controller-gen object paths=./apis/v1alpha1 crd output:crd:dir=manifests/crds
+	go build -C tools/apigen -o $(CURDIR)/bin/apigen .
+	bin/apigen docs -crds manifests/crds -out docs/reference/api.md
+	bin/apigen schemas -crds manifests/crds -out manifests/schemas
+	bin/apigen trim -crds manifests/crds
 
 .PHONY: lint
 lint: ## Check formatting, go vet, and the flow of imports
@@ -57,6 +63,7 @@ test: ## Run all tests, those on a real API server included
 	@echo "building devcluster (some five minutes the first time)"
 	@go build -C tools/devcluster -v -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
 	DEVCLUSTER_BIN=$(CURDIR)/bin/devcluster go test -race -timeout 20m ./...
+	go test -C tools/apigen -count=1 -timeout 10m ./...
 	go test -C tools/devcluster -timeout 10m ./...
 
 .PHONY: clean

@@ -49,6 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(translateCommand())
+	root.AddCommand(renderCommand())
 	err := root.Execute()
 	var usage usageError
 	switch {

@@ -3,6 +3,7 @@ package gateways
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -64,9 +65,13 @@ func judgePort(port int32) *problem {
 }
 
 // supportedKinds intersects what the protocol takes with allowedRoutes.kinds.
+// A protocol that isn't served takes nothing, and the kinds aren't to blame.
 func supportedKinds(spec gwv1.Listener) ([]gwv1.RouteGroupKind, *problem) {
 	group := gwv1.Group(gwv1.GroupName)
-	p, _ := protocolOf(spec.Protocol)
+	p, served := protocolOf(spec.Protocol)
+	if !served {
+		return nil, nil
+	}
 	if spec.AllowedRoutes == nil || len(spec.AllowedRoutes.Kinds) == 0 {
 		var kinds []gwv1.RouteGroupKind
 		for _, kind := range p.kinds {
@@ -81,7 +86,11 @@ func supportedKinds(spec gwv1.Listener) ([]gwv1.RouteGroupKind, *problem) {
 			kinds = append(kinds, gwv1.RouteGroupKind{Group: &group, Kind: kind.Kind})
 			continue
 		}
-		refused = append(refused, string(kind.Kind))
+		name := string(kind.Kind)
+		if kind.Group != nil && *kind.Group != group {
+			name += " of group " + strconv.Quote(string(*kind.Group))
+		}
+		refused = append(refused, name)
 	}
 	if len(refused) == 0 {
 		return kinds, nil

@@ -40,9 +40,10 @@ func NewStatuses(gateways krt.Collection[Gateway], attached krt.Collection[krtx.
 			keys = append(keys, AttachmentKey(gateway.NamespacedName, listener.Key))
 		}
 		numbers := map[string]int{}
-		// Without keys the fetch would mean everything.
+		// Without keys the fetch would mean everything. The filter sorts the keys
+		// that it is given in place, hence the copy.
 		if len(keys) > 0 {
-			for _, count := range krt.Fetch(ctx, attached, krt.FilterKeys(keys...)) {
+			for _, count := range krt.Fetch(ctx, attached, krt.FilterKeys(slices.Clone(keys)...)) {
 				numbers[count.Key] = count.N
 			}
 		}

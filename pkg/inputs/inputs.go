@@ -10,6 +10,8 @@ import (
 	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"istio.io/istio/pkg/kube/krt"
+
+	"agentgateway.dev/controller/apis/v1alpha1"
 )
 
 // Inputs holds one collection per watched kind. A kind whose CRD is not
@@ -26,4 +28,6 @@ type Inputs struct {
 	Gateways        krt.Collection[*gwv1.Gateway]
 	HTTPRoutes      krt.Collection[*gwv1.HTTPRoute]
 	ReferenceGrants krt.Collection[*gwv1beta1.ReferenceGrant]
+
+	AgentgatewayParameters krt.Collection[*v1alpha1.AgentgatewayParameters]
 }

@@ -14,6 +14,8 @@ import (
 	"istio.io/istio/pkg/kube/kclient"
 	"istio.io/istio/pkg/kube/krt"
 	"istio.io/istio/pkg/kube/kubetypes"
+
+	"agentgateway.dev/controller/apis/v1alpha1"
 )
 
 // Kind is the registration of one watched kind: adding a kind is one line in
@@ -29,6 +31,9 @@ type Kind struct {
 	fieldSelector string
 	// project drops, in place, what nothing further right reads.
 	project func(runtime.Object)
+
+	// register makes the kind known to the client library, if it isn't.
+	register func(Kind)
 
 	watch  func(Kind, *Inputs, kube.Client, krt.OptionsBuilder)
 	static func(Kind, *Inputs, []runtime.Object, krt.OptionsBuilder)
@@ -46,9 +51,13 @@ var Kinds = []Kind{
 	kind(gatewayV1, "Gateway", "gateways", func(in *Inputs) *krt.Collection[*gwv1.Gateway] { return &in.Gateways }).optional(),
 	kind(gatewayV1, "HTTPRoute", "httproutes", func(in *Inputs) *krt.Collection[*gwv1.HTTPRoute] { return &in.HTTPRoutes }).optional(),
 	kind("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "referencegrants", func(in *Inputs) *krt.Collection[*gwv1beta1.ReferenceGrant] { return &in.ReferenceGrants }).optional(),
+	kind(agentgatewayV1alpha1, v1alpha1.AgentgatewayParametersKind, "agentgatewayparameters", func(in *Inputs) *krt.Collection[*v1alpha1.AgentgatewayParameters] { return &in.AgentgatewayParameters }).optional(),
 }
 
-const gatewayV1 = "gateway.networking.k8s.io/v1"
+const (
+	gatewayV1            = "gateway.networking.k8s.io/v1"
+	agentgatewayV1alpha1 = v1alpha1.GroupName + "/v1alpha1"
+)
 
 // secretSelector leaves out the types that no proxy can need and that hold
 // most of a cluster's secret bytes.
@@ -60,6 +69,11 @@ func kind[T controllers.ComparableObject](apiVersion, name, plural string, field
 	return Kind{
 		GVK: gv.WithKind(name),
 		GVR: gv.WithResource(plural),
+		register: func(k Kind) {
+			if k.GVK.Group == v1alpha1.GroupName {
+				register[T](k)
+			}
+		},
 		watch: func(k Kind, in *Inputs, client kube.Client, opts krt.OptionsBuilder) {
 			var informer kclient.Informer[T]
 			if k.Optional {

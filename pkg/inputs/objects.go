@@ -9,6 +9,8 @@ import (
 	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"istio.io/istio/pkg/kube/krt"
+
+	"agentgateway.dev/controller/apis/v1alpha1"
 )
 
 // FromObjects fills Inputs from objects of the watched kinds; others are left
@@ -33,7 +35,7 @@ func FromObjects(objects []runtime.Object, opts krt.OptionsBuilder) *Inputs {
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, discoveryv1.AddToScheme, gwv1.Install, gwv1beta1.Install,
+		corev1.AddToScheme, discoveryv1.AddToScheme, gwv1.Install, gwv1beta1.Install, v1alpha1.AddToScheme,
 	} {
 		utilruntime.Must(add(scheme))
 	}

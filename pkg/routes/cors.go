@@ -17,6 +17,9 @@ func (f *filters) addCORS(path string, spec *gwv1.HTTPCORSFilter) {
 		f.fail(unsupported("%s must be set", strings.TrimSuffix(path, ".")))
 		return
 	}
+	if !f.single(path, gwv1.HTTPRouteFilterCORS) {
+		return
+	}
 	out := &api.CORS{AllowCredentials: spec.AllowCredentials != nil && *spec.AllowCredentials}
 	for _, origin := range spec.AllowOrigins {
 		out.AllowOrigins = append(out.AllowOrigins, string(origin))

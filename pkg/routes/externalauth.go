@@ -18,6 +18,9 @@ func (f *filters) addExternalAuth(path string, spec *gwv1.HTTPExternalAuthFilter
 		f.fail(unsupported("%s must be set", strings.TrimSuffix(path, ".")))
 		return
 	}
+	if !f.single(path, gwv1.HTTPRouteFilterExternalAuth) {
+		return
+	}
 	backend := f.in.Backends.Resolve(f.ctx, f.from, spec.BackendRef)
 	if backend.Problem != nil {
 		f.fail(referenceFault(path+"backendRef: ", backend.Problem, true))

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -27,6 +28,7 @@ type filters struct {
 	request, response *api.HeaderModifier
 	mirrors           []*api.RequestMirrors_Mirror
 	relocated         bool // a redirect or rewrite was seen
+	singles           []gwv1.HTTPRouteFilterType
 }
 
 func (f *filters) fail(fault *fault) { f.faults = append(f.faults, fault) }
@@ -53,7 +55,7 @@ func (f *filters) add(path string, spec gwv1.HTTPRouteFilter) {
 		if spec.ExtensionRef != nil {
 			group, kind = spec.ExtensionRef.Group, spec.ExtensionRef.Kind
 		}
-		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%sunsupported ExtensionRef: %s/%s", path, group, kind))
+		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%s: unsupported ExtensionRef: %s/%s", strings.TrimSuffix(path, "."), group, kind))
 	default:
 		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%stype %q is not supported", path, spec.Type))
 	}

@@ -13,21 +13,27 @@ import (
 
 // matches translates the matches of a rule; a rule without any matches every
 // request. The result is never empty unless there is a fault: a route without
-// matches would never match anything in the proxy.
+// matches would never match anything in the proxy. The fault is the first one;
+// the matches without a fault come back all the same, so that their requests
+// get the broken rule's error and don't fall to a less specific rule.
 func matches(specs []gwv1.HTTPRouteMatch) ([]*api.RouteMatch, *fault) {
 	if len(specs) == 0 {
 		specs = []gwv1.HTTPRouteMatch{{}}
 	}
 	out := make([]*api.RouteMatch, 0, len(specs))
+	var first *fault
 	for i, spec := range specs {
 		match, f := match(spec)
-		if f != nil {
-			f.message = at("matches", i) + f.message
-			return nil, f
+		if f == nil {
+			out = append(out, match)
+			continue
 		}
-		out = append(out, match)
+		if first == nil {
+			f.message = at("matches", i) + f.message
+			first = f
+		}
 	}
-	return out, nil
+	return out, first
 }
 
 func match(spec gwv1.HTTPRouteMatch) (*api.RouteMatch, *fault) {

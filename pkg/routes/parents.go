@@ -102,7 +102,7 @@ func refuse(ctx krt.HandlerContext, in Inputs, route source, a attachment, liste
 			fmt.Sprintf("hostnames matched parent hostname %q, but namespace %q is not allowed by the parent", listener.Hostname, route.meta.Namespace)}
 	case !slices.Contains(listener.Kinds, route.kind):
 		return &refusal{rankNotAllowed, gwv1.RouteReasonNotAllowedByListeners,
-			fmt.Sprintf("kind %s is not allowed by listener %q; it takes: %s", route.kind, listener.Name, strings.Join(listener.Kinds, ", "))}
+			fmt.Sprintf("kind %s is not allowed by listener %q; it takes: %s", route.kind, listener.Name, cmp.Or(strings.Join(listener.Kinds, ", "), "nothing"))}
 	default:
 		return nil
 	}

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"slices"
 	"strings"
 
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -15,6 +16,17 @@ func (f *filters) once(path string) bool {
 		return false
 	}
 	f.relocated = true
+	return true
+}
+
+// single refuses a second filter of a type that can't be merged: the proxy
+// would apply the last one alone, and requests would pass the others.
+func (f *filters) single(path string, filterType gwv1.HTTPRouteFilterType) bool {
+	if slices.Contains(f.singles, filterType) {
+		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%s: a rule takes one %s", strings.TrimSuffix(path, "."), filterType))
+		return false
+	}
+	f.singles = append(f.singles, filterType)
 	return true
 }
 

@@ -1,0 +1,108 @@
+package references
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/prototext"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"istio.io/istio/pkg/kube/krt"
+
+	api "agentgateway.dev/controller/apis/xds"
+)
+
+func TestResolve(t *testing.T) {
+	port, other := new(gwv1.PortNumber(80)), new(gwv1.Namespace("target"))
+	service := func(namespace, name string) *api.BackendReference {
+		return &api.BackendReference{Port: 80, Kind: &api.BackendReference_Service_{Service: &api.BackendReference_Service{
+			Namespace: namespace, Hostname: name + "." + namespace + ".svc.corp.test",
+		}}}
+	}
+	for _, test := range []struct {
+		name      string
+		mode      GrantMode
+		ref       gwv1.BackendObjectReference
+		reference *api.BackendReference
+		key       string
+		reason    string
+		fatal     bool
+	}{
+		{"a Service", GrantRoutes, gwv1.BackendObjectReference{Name: "web", Port: port}, service("own", "web"), "Service/own/web", "", false},
+		{"the core group by name", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group("core")), Name: "web", Port: port}, service("own", "web"), "Service/own/web", "", false},
+		{"a missing Service keeps its place", GrantRoutes, gwv1.BackendObjectReference{Name: "gone", Port: port}, service("own", "gone"), "Service/own/gone", "BackendNotFound", false},
+		{"a Service without port", GrantRoutes, gwv1.BackendObjectReference{Name: "web"}, nil, "", "UnsupportedValue", true},
+		{"a port of zero", GrantRoutes, gwv1.BackendObjectReference{Name: "web", Port: new(gwv1.PortNumber(0))}, nil, "", "UnsupportedValue", true},
+		{"a port beyond 16 bits", GrantRoutes, gwv1.BackendObjectReference{Name: "web", Port: new(gwv1.PortNumber(65536))}, nil, "", "UnsupportedValue", true},
+		{"a host name", GrantRoutes, gwv1.BackendObjectReference{Name: "web.own", Port: port}, nil, "", "UnsupportedValue", true},
+		{"another namespace without a grant", GrantRoutes, gwv1.BackendObjectReference{Namespace: other, Name: "web", Port: port}, nil, "", "RefNotPermitted", false},
+		{"whether it exists is nobody's business", GrantRoutesAndPolicies, gwv1.BackendObjectReference{Namespace: other, Name: "gone", Port: port}, nil, "", "RefNotPermitted", false},
+		{"a kind unknown, without a grant", GrantRoutes, gwv1.BackendObjectReference{Kind: new(gwv1.Kind("X")), Namespace: other, Name: "x"}, nil, "", "RefNotPermitted", false},
+		{"another namespace with a grant", GrantRoutes, gwv1.BackendObjectReference{Namespace: other, Name: "granted", Port: port}, service("target", "granted"), "Service/target/granted", "", false},
+		{"no grants are wanted", GrantNone, gwv1.BackendObjectReference{Namespace: other, Name: "web", Port: port}, service("target", "web"), "Service/target/web", "", false},
+		{"an unknown kind", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group("x")), Kind: new(gwv1.Kind("Y")), Name: "z"}, &api.BackendReference{}, "", "InvalidKind", false},
+		{"a kind of Service of another group", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group("x")), Name: "web", Port: port}, &api.BackendReference{}, "", "InvalidKind", false},
+		{"an AgentgatewayBackend", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group(AgentgatewayGroup)), Kind: new(gwv1.Kind(BackendKind)), Name: "b"},
+			&api.BackendReference{Kind: &api.BackendReference_Backend{Backend: "own/b"}}, "AgentgatewayBackend/own/b", "BackendNotFound", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			opts := options(t)
+			var services []*corev1.Service
+			for _, name := range [][2]string{{"own", "web"}, {"target", "web"}, {"target", "granted"}} {
+				services = append(services, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: name[0], Name: name[1]}})
+			}
+			backends := Backends{
+				Services: NewServices(krt.NewStaticCollection(nil, services, opts.WithName("inputs")...), opts),
+				Grants: NewGrants(krt.NewStaticCollection(nil, []*gwv1beta1.ReferenceGrant{
+					grant("g", routesOf("own"), toService(new(gwv1.ObjectName("granted")))),
+				}, opts.WithName("grants")...)),
+				Mode:          test.mode,
+				ClusterDomain: "corp.test",
+			}
+			backends.Services.WaitUntilSynced(t.Context().Done())
+			got := backends.Resolve(krt.TestingDummyContext{}, From{gwv1.GroupName, "HTTPRoute", "own"}, test.ref)
+			if (got.Reference == nil) != (test.reference == nil) || prototext.Format(got.Reference) != prototext.Format(test.reference) {
+				t.Errorf("reference: got %v, want %v", got.Reference, test.reference)
+			}
+			problem := Problem{}
+			if got.Problem != nil {
+				problem = *got.Problem
+			}
+			if diff := cmp.Diff([]any{test.key, test.reason, test.fatal}, []any{got.Key, problem.Reason, problem.Unsupported}); diff != "" {
+				t.Errorf("key, reason, unsupported (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestServicesTellOnlyWhatReferencesDependOn checks that routes sleep through
+// the rest of a Service.
+func TestServicesTellOnlyWhatReferencesDependOn(t *testing.T) {
+	opts := options(t)
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "own", Name: "web"}}
+	inputs := krt.NewStaticCollection(nil, []*corev1.Service{service}, opts.WithName("inputs")...)
+	services := NewServices(inputs, opts)
+	services.WaitUntilSynced(t.Context().Done())
+	heard := make(chan string, 10)
+	services.Register(func(event krt.Event[Service]) { heard <- event.Event.String() + " " + event.Latest().Name })
+	if got := <-heard; got != "add web" {
+		t.Fatalf("first event %q", got)
+	}
+	changed := service.DeepCopy()
+	changed.Labels = map[string]string{"a": "b"}
+	changed.Spec.Selector = map[string]string{"c": "d"}
+	changed.Spec.ClusterIP = "10.0.0.1"
+	inputs.UpdateObject(changed)
+	changed = changed.DeepCopy()
+	changed.Spec.Ports = []corev1.ServicePort{{Port: 80, AppProtocol: new("x")}}
+	inputs.UpdateObject(changed)
+	inputs.DeleteObject("own/web")
+	for _, want := range []string{"update web", "delete web"} {
+		if got := <-heard; got != want {
+			t.Errorf("event %q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+// Package status writes status: one writer for all kinds, run by the leader.
+//
+// What a status should be comes from collections. A change there, or of the
+// object itself, only marks the object as dirty; workers then compare desired
+// and live status and write the difference. Nothing is derived here, so a
+// write can be late but never wrong: it carries what is desired at the moment
+// of writing.
+package status
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+)
+
+// workers is how many objects are written at the same time. The client's rate
+// limit is reached long before.
+const workers = 32
+
+// Writer writes the status of all kinds.
+type Writer struct {
+	kinds  []Kind
+	logger *zap.Logger
+	writes *prometheus.CounterVec
+
+	watching sync.Once
+	// term is the present one, nil while another process leads.
+	term atomic.Pointer[term]
+}
+
+// NewWriter returns a writer for kinds that counts its writes in registry.
+func NewWriter(kinds []Kind, logger *zap.Logger, registry prometheus.Registerer) *Writer {
+	writes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "agentgateway_status_writes_total",
+		Help: "Status writes by kind of object and result: success, conflict, gone or error.",
+	}, []string{"kind", "result"})
+	registry.MustRegister(writes)
+	return &Writer{kinds: kinds, logger: logger, writes: writes}
+}
+
+// object names an object of one of the kinds.
+type object struct {
+	kind int
+	key  string
+}
+
+// term is one run of the writer: from becoming the leader to ceasing to be it.
+type term struct {
+	*Writer
+	queue workqueue.TypedDelayingInterface[object]
+
+	mu    sync.Mutex
+	paces map[object]*pace
+}
+
+// Run compares every object with what is desired for it, writes what differs,
+// and goes on doing so until ctx ends. It starts when all collections are
+// synced, and returns when the last write has ended. It may run again, but not
+// twice at the same time.
+func (w *Writer) Run(ctx context.Context) {
+	for _, kind := range w.kinds {
+		if !kind.synced(ctx.Done()) {
+			return
+		}
+	}
+	t := &term{
+		Writer: w,
+		queue:  workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[object]{Name: "status"}),
+		paces:  map[object]*pace{},
+	}
+	w.term.Store(t)
+	w.watching.Do(w.watch)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() { t.work(ctx) })
+	}
+	for i, kind := range w.kinds {
+		for _, key := range kind.keys() {
+			t.queue.Add(object{kind: i, key: key})
+		}
+	}
+	<-ctx.Done()
+	w.term.Store(nil)
+	t.queue.ShutDown()
+	running.Wait()
+}
+
+// watch marks what changes as dirty in the present term. The handlers stay
+// for good: informers whose CRD came late cannot remove a single one.
+func (w *Writer) watch() {
+	for i, kind := range w.kinds {
+		kind.watch(func(key string) {
+			if t := w.term.Load(); t != nil {
+				t.queue.Add(object{kind: i, key: key})
+			}
+		})
+	}
+}
+
+func (t *term) work(ctx context.Context) {
+	for {
+		next, shutdown := t.queue.Get()
+		if shutdown {
+			return
+		}
+		// After the end of the term the queue is emptied without looking.
+		if ctx.Err() == nil {
+			t.reconcile(ctx, next)
+		}
+		t.queue.Done(next)
+	}
+}
+
+// reconcile compares and writes one object. The queue gives an object to one
+// worker at a time.
+func (t *term) reconcile(ctx context.Context, o object) {
+	kind, now := t.kinds[o.kind], time.Now()
+	result := kind.compare(o.key, metav1.NewTime(now))
+	if result.gone {
+		t.forget(o)
+		return
+	}
+	if result.write == nil {
+		return
+	}
+	pace := t.pace(o)
+	if wait := pace.wait(result.version, now); wait > 0 {
+		t.queue.AddAfter(o, wait)
+		return
+	}
+	version, err := result.write(ctx)
+	now = time.Now()
+	switch {
+	case err == nil:
+		t.count(kind, "success")
+		pace.written(result.version, version, now)
+	case apierrors.IsNotFound(err):
+		t.count(kind, "gone")
+		t.forget(o)
+	case apierrors.IsConflict(err):
+		// The informer's next update brings the object back; the delay is for
+		// the case that it was already there.
+		t.count(kind, "conflict")
+		pace.conflicted(result.version, now)
+		t.queue.AddAfter(o, pace.wait(result.version, now))
+	case ctx.Err() != nil:
+	default:
+		t.count(kind, "error")
+		if pace.failed(now) == 1 {
+			t.logger.Error("writing status failed, trying again", zap.String("kind", kind.name), zap.String("object", o.key), zap.Error(err))
+		}
+		t.queue.AddAfter(o, pace.wait(result.version, now))
+	}
+}
+
+func (t *term) count(kind Kind, result string) { t.writes.WithLabelValues(kind.name, result).Inc() }
+
+// pace returns the pace of an object, which belongs to the caller until it is
+// done with the object.
+func (t *term) pace(o object) *pace {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.paces[o]
+	if p == nil {
+		p = &pace{}
+		t.paces[o] = p
+	}
+	return p
+}
+
+func (t *term) forget(o object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.paces, o)
+}
