@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -103,13 +104,20 @@ func storeStatus(tracker clienttesting.ObjectTracker, action clienttesting.Actio
 		return nil, err
 	}
 	stored = stored.DeepCopyObject()
+	bare := true
 	switch typed := stored.(type) {
 	case *gwv1.GatewayClass:
 		typed.Status = written.(*gwv1.GatewayClass).Status
+		bare = equality.Semantic.DeepEqual(written.(*gwv1.GatewayClass).Spec, gwv1.GatewayClassSpec{})
 	case *gwv1.Gateway:
 		typed.Status = written.(*gwv1.Gateway).Status
+		bare = equality.Semantic.DeepEqual(written.(*gwv1.Gateway).Spec, gwv1.GatewaySpec{})
 	case *gwv1.HTTPRoute:
 		typed.Status = written.(*gwv1.HTTPRoute).Status
+		bare = equality.Semantic.DeepEqual(written.(*gwv1.HTTPRoute).Spec, gwv1.HTTPRouteSpec{})
+	}
+	if !bare {
+		return nil, fmt.Errorf("the status of %s was written with its spec", name)
 	}
 	return stored, tracker.Update(action.GetResource(), stored, action.GetNamespace())
 }
@@ -202,8 +210,12 @@ func TestWholeProcess(t *testing.T) {
 		t.Errorf("sessions: %d %s", code, body)
 	}
 	p.end(t)
-	if verb := <-p.leases; verb != "get" {
-		t.Errorf("the first request for the lease was %s", verb)
+	lease, err := p.client.Kube().CoordinationV1().Leases("agentgateway-system").Get(t.Context(), "agentgateway-agentgateway", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
+		t.Errorf("the lease is still held by %q", *holder)
 	}
 }
 

@@ -95,6 +95,11 @@ func (d *Decoder) object(file string, line int, text []byte) {
 		Items           []json.RawMessage `json:"items"`
 	}
 	finding := Diagnostic{Severity: Error, File: file, Line: line}
+	if !bytes.HasPrefix(text, []byte("{")) {
+		finding.Message = "not a Kubernetes object: a mapping with apiVersion, kind and metadata is expected"
+		d.report(finding)
+		return
+	}
 	if err := json.Unmarshal(text, &head); err != nil {
 		finding.Message = "not a Kubernetes object: " + err.Error()
 		d.report(finding)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,16 +36,23 @@ func listen[T any](collection krt.Collection[T], show func(T) string) <-chan str
 
 // until returns the lines up to and including last, sorted: keys of one batch
 // come in no order.
-func until(lines <-chan string, last string) []string {
+func until(t *testing.T, lines <-chan string, last string) []string {
+	t.Helper()
 	var got []string
-	for line := range lines {
-		got = append(got, line)
-		if line == last {
-			break
+	// The limit only ends a test that fails.
+	limit := time.After(30 * time.Second)
+	for {
+		select {
+		case line := <-lines:
+			got = append(got, line)
+			if line == last {
+				slices.Sort(got)
+				return got
+			}
+		case <-limit:
+			t.Fatalf("%q doesn't come; before it came %q", last, got)
 		}
 	}
-	slices.Sort(got)
-	return got
 }
 
 func showCount(c Count) string   { return fmt.Sprintf("%s=%d", c.Key, c.N) }
@@ -118,7 +126,7 @@ func TestCountTellsOnlyWhatChanges(t *testing.T) {
 			test.change(source)
 			source.UpdateObject(carrier{"end", "end"})
 			want := slices.Sorted(slices.Values(append(slices.Clone(test.counts), "add end=1")))
-			if diff := cmp.Diff(want, until(lines, "add end=1")); diff != "" {
+			if diff := cmp.Diff(want, until(t, lines, "add end=1")); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
@@ -135,7 +143,7 @@ func TestMembersTellOnlyTheFirstAndTheLast(t *testing.T) {
 			test.change(source)
 			source.UpdateObject(carrier{"end", "end"})
 			want := slices.Sorted(slices.Values(append(slices.Clone(test.members), "add end")))
-			if diff := cmp.Diff(want, until(lines, "add end")); diff != "" {
+			if diff := cmp.Diff(want, until(t, lines, "add end")); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})

@@ -43,6 +43,10 @@ type Desired struct {
 	Addresses []gwv1.GatewaySpecAddress
 	// Objects are in the order of application.
 	Objects []Applied
+	// SessionUID and SessionVersion are the uid and the resourceVersion of the
+	// session Secret that was read, "" if none was.
+	SessionUID     types.UID
+	SessionVersion string
 	// AwaitsKey, Warnings and Problem are those of Result.
 	AwaitsKey bool
 	Warnings  []string
@@ -64,7 +68,8 @@ func (d Desired) ResourceName() string { return d.String() }
 // Equals compares everything.
 func (d Desired) Equals(other Desired) bool {
 	return d.NamespacedName == other.NamespacedName && d.UID == other.UID && d.Generation == other.Generation &&
-		d.Controller == other.Controller && d.AwaitsKey == other.AwaitsKey &&
+		d.Controller == other.Controller && d.SessionUID == other.SessionUID && d.SessionVersion == other.SessionVersion &&
+		d.AwaitsKey == other.AwaitsKey &&
 		slices.EqualFunc(d.Addresses, other.Addresses, equalAddresses) && slices.Equal(d.Objects, other.Objects) &&
 		slices.Equal(d.Warnings, other.Warnings) && equalPointers(d.Problem, other.Problem)
 }
@@ -88,6 +93,9 @@ func NewDesired(in Inputs, opts krt.OptionsBuilder) krt.Collection[Desired] {
 			desired.Problem = problem
 			return desired
 		}
+		if request.Session != nil {
+			desired.SessionUID, desired.SessionVersion = request.Session.UID, request.Session.Version
+		}
 		desired.fill(Render(request))
 		return desired
 	}, opts.WithName("provision/Desired")...)
@@ -109,15 +117,15 @@ func (in Inputs) request(ctx krt.HandlerContext, s subject, classes krt.Collecti
 	}
 	secret := sessionSecretName(Name(s.gateway.Name))
 	if found := krt.FetchOne(ctx, in.Secrets, krt.FilterKey(s.gateway.Namespace+"/"+secret)); found != nil {
-		request.Session = &Session{Key: (*found).Data[sessionDataKey]}
+		request.Session = &Session{UID: (*found).UID, Version: (*found).ResourceVersion, Key: (*found).Data[sessionDataKey]}
 	}
 	if in.Authority != nil {
-		if authority := krt.FetchOne(ctx, in.Authority.AsCollection()); authority != nil {
+		if authority := krt.FetchOne(ctx, in.Authority.AsCollection(), krt.FilterKey(authorityKey)); authority != nil {
 			request.Authority = authority.PEM
 		}
 	}
 	if in.Mesh != nil {
-		if mesh := krt.FetchOne(ctx, in.Mesh.AsCollection()); mesh != nil {
+		if mesh := krt.FetchOne(ctx, in.Mesh.AsCollection(), krt.FilterKey(meshKey)); mesh != nil {
 			request.MeshTrustDomain = mesh.TrustDomain
 		}
 	}

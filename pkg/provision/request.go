@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"agentgateway.dev/controller/apis/v1alpha1"
@@ -52,6 +53,9 @@ type Port struct {
 
 // Session is the Secret that holds the key of a Gateway's sessions.
 type Session struct {
+	UID types.UID
+	// Version is the resourceVersion.
+	Version string
 	// Key is the Secret's data under "key", nil if it has none.
 	Key []byte
 }

@@ -2,6 +2,7 @@ package references
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/prototext"
@@ -88,21 +89,37 @@ func TestServicesTellOnlyWhatReferencesDependOn(t *testing.T) {
 	services.WaitUntilSynced(t.Context().Done())
 	heard := make(chan string, 10)
 	services.Register(func(event krt.Event[Service]) { heard <- event.Event.String() + " " + event.Latest().Name })
-	if got := <-heard; got != "add web" {
-		t.Fatalf("first event %q", got)
+	want := func(event string) {
+		t.Helper()
+		if got := receive(t, heard); got != event {
+			t.Errorf("event %q, want %q", got, event)
+		}
 	}
+	want("add web")
 	changed := service.DeepCopy()
 	changed.Labels = map[string]string{"a": "b"}
 	changed.Spec.Selector = map[string]string{"c": "d"}
 	changed.Spec.ClusterIP = "10.0.0.1"
 	inputs.UpdateObject(changed)
+	// Had that been an event, it would come before this one.
+	inputs.UpdateObject(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "own", Name: "next"}})
+	want("add next")
 	changed = changed.DeepCopy()
 	changed.Spec.Ports = []corev1.ServicePort{{Port: 80, AppProtocol: new("x")}}
 	inputs.UpdateObject(changed)
+	want("update web")
 	inputs.DeleteObject("own/web")
-	for _, want := range []string{"update web", "delete web"} {
-		if got := <-heard; got != want {
-			t.Errorf("event %q, want %q", got, want)
-		}
+	want("delete web")
+}
+
+// receive returns the next event. The time limit only ends a test that fails.
+func receive[T any](t *testing.T, events <-chan T) T {
+	t.Helper()
+	select {
+	case event := <-events:
+		return event
+	case <-time.After(30 * time.Second):
+		t.Fatal("the event doesn't come")
+		panic("unreachable")
 	}
 }

@@ -86,7 +86,7 @@ func TestPermitFollowsGrants(t *testing.T) {
 	answers.WaitUntilSynced(t.Context().Done())
 	want := func(what string, permitted bool) {
 		t.Helper()
-		if got := <-asked; got != permitted {
+		if got := receive(t, asked); got != permitted {
 			t.Fatalf("%s: permitted is %v, want %v", what, got, permitted)
 		}
 	}
