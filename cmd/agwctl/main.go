@@ -50,6 +50,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(translateCommand())
 	root.AddCommand(renderCommand())
+	root.AddCommand(validateCommand())
 	err := root.Execute()
 	var usage usageError
 	switch {

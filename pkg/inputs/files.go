@@ -73,7 +73,7 @@ func (d *Decoder) Failed() bool {
 // that are not watched are left out, with a warning where they look like ours.
 func (d *Decoder) Read(file string, content []byte) {
 	for _, document := range documents(content) {
-		text, err := yaml.YAMLToJSON(document.text)
+		text, err := yaml.YAMLToJSONStrict(document.text)
 		if err != nil {
 			line, message := locate(err, document.line)
 			d.report(Diagnostic{Severity: Error, File: file, Line: line, Message: message})

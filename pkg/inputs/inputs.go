@@ -22,12 +22,18 @@ type Inputs struct {
 	Pods           krt.Collection[*corev1.Pod]
 	Services       krt.Collection[*corev1.Service]
 	Secrets        krt.Collection[*corev1.Secret]
+	ConfigMaps     krt.Collection[*corev1.ConfigMap]
 	EndpointSlices krt.Collection[*discoveryv1.EndpointSlice]
 
-	GatewayClasses  krt.Collection[*gwv1.GatewayClass]
-	Gateways        krt.Collection[*gwv1.Gateway]
-	HTTPRoutes      krt.Collection[*gwv1.HTTPRoute]
-	ReferenceGrants krt.Collection[*gwv1beta1.ReferenceGrant]
+	GatewayClasses     krt.Collection[*gwv1.GatewayClass]
+	Gateways           krt.Collection[*gwv1.Gateway]
+	ListenerSets       krt.Collection[*gwv1.ListenerSet]
+	HTTPRoutes         krt.Collection[*gwv1.HTTPRoute]
+	GRPCRoutes         krt.Collection[*gwv1.GRPCRoute]
+	TCPRoutes          krt.Collection[*gwv1.TCPRoute]
+	TLSRoutes          krt.Collection[*gwv1.TLSRoute]
+	BackendTLSPolicies krt.Collection[*gwv1.BackendTLSPolicy]
+	ReferenceGrants    krt.Collection[*gwv1beta1.ReferenceGrant]
 
 	AgentgatewayParameters krt.Collection[*v1alpha1.AgentgatewayParameters]
 }

@@ -1,6 +1,9 @@
 package inputs
 
 import (
+	"maps"
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,6 +43,21 @@ func projectNode(object runtime.Object) {
 	node.Annotations = nil
 	node.Spec = corev1.NodeSpec{}
 	node.Status = corev1.NodeStatus{}
+}
+
+// configMapKeys are the keys that anything here reads: bundles of certificate
+// authorities, and Istio's mesh configuration.
+var configMapKeys = []string{"ca.crt", "mesh"}
+
+// projectConfigMap keeps the keys that are read. What else teams store in
+// ConfigMaps can be large.
+func projectConfigMap(object runtime.Object) {
+	configMap, ok := object.(*corev1.ConfigMap)
+	if !ok {
+		return
+	}
+	configMap.BinaryData = nil
+	maps.DeleteFunc(configMap.Data, func(key, _ string) bool { return !slices.Contains(configMapKeys, key) })
 }
 
 // projectPod keeps what becomes a workload: identity, ports, addresses and

@@ -96,7 +96,7 @@ func pathMatch(spec *gwv1.HTTPPathMatch) (*api.PathMatch, *fault) {
 	case gwv1.PathMatchExact:
 		return &api.PathMatch{Kind: &api.PathMatch_Exact{Exact: rooted(value)}}, nil
 	case gwv1.PathMatchRegularExpression:
-		return &api.PathMatch{Kind: &api.PathMatch_Regex{Regex: value}}, nil
+		return &api.PathMatch{Kind: &api.PathMatch_Regex{Regex: whole(value)}}, nil
 	default:
 		return nil, unsupported("path.type %q is unknown; use Exact, PathPrefix or RegularExpression", matchType)
 	}
@@ -125,7 +125,7 @@ func headerMatch(spec gwv1.HTTPHeaderMatch) (*api.HeaderMatch, *fault) {
 	case gwv1.HeaderMatchExact:
 		out.Value = &api.HeaderMatch_Exact{Exact: spec.Value}
 	case gwv1.HeaderMatchRegularExpression:
-		out.Value = &api.HeaderMatch_Regex{Regex: spec.Value}
+		out.Value = &api.HeaderMatch_Regex{Regex: whole(spec.Value)}
 	default:
 		return nil, unsupported("type %q is unknown; use Exact or RegularExpression", matchType)
 	}
@@ -142,9 +142,20 @@ func queryMatch(spec gwv1.HTTPQueryParamMatch) (*api.QueryMatch, *fault) {
 	case gwv1.QueryParamMatchExact:
 		out.Value = &api.QueryMatch_Exact{Exact: spec.Value}
 	case gwv1.QueryParamMatchRegularExpression:
-		out.Value = &api.QueryMatch_Regex{Regex: spec.Value}
+		out.Value = &api.QueryMatch_Regex{Regex: whole(spec.Value)}
 	default:
 		return nil, unsupported("type %q is unknown; use Exact or RegularExpression", matchType)
 	}
 	return out, nil
+}
+
+// whole makes a pattern with alternatives match as a whole. The proxy takes
+// the first alternative that matches at all and then finds that it doesn't
+// reach the end; anchored in a group, it tries them all. Other patterns stay
+// as they are: their length decides precedence between routes.
+func whole(pattern string) string {
+	if !strings.Contains(pattern, "|") {
+		return pattern
+	}
+	return "^(?:" + pattern + ")$"
 }

@@ -50,7 +50,9 @@ func (v *verdict) add(name string, faults []*fault) bool {
 	var fatal *fault
 	for _, f := range faults {
 		if f.reference {
-			v.reference = f
+			named := *f
+			named.message = name + "." + f.message
+			v.reference = &named
 		}
 		if f.fatal && fatal == nil {
 			fatal = f

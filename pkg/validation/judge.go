@@ -2,6 +2,7 @@ package validation
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -66,7 +67,7 @@ const unnamedPath = "<nil>"
 func (k *Kind) decode(object map[string]any) (problems []Problem, success bool) {
 	metadata, found, unknown, err := objectmeta.GetObjectMetaWithOptions(object, objectmeta.ObjectMetaOptions{ReturnUnknownFieldPaths: true})
 	if err != nil {
-		return []Problem{{Path: "metadata", Message: err.Error()}}, false
+		return []Problem{{Path: malformed(err), Message: err.Error()}}, false
 	}
 	unknown = append(unknown, pruning.PruneWithOptions(object, k.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})...)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, k.structural)
@@ -85,6 +86,16 @@ func (k *Kind) decode(object map[string]any) (problems []Problem, success bool) 
 	}
 	defaulting.Default(object, k.structural)
 	return problems, true
+}
+
+var metadataField = regexp.MustCompile(`ObjectMeta\.(\S+) of type`)
+
+// malformed returns the path of the field of metadata that has the wrong type.
+func malformed(err error) string {
+	if found := metadataField.FindStringSubmatch(err.Error()); found != nil {
+		return "metadata." + found[1]
+	}
+	return "metadata"
 }
 
 // refusals does what the API server does with a decoded object that is to be
