@@ -67,6 +67,7 @@ type controller struct {
 	inputs     *inputs.Inputs
 	graph      *graph.Graph
 	rejections *rejectionEvents
+	proxies    *proxies
 	synced     atomic.Bool
 
 	// work runs the servers; the first error of one ends the process.
@@ -162,6 +163,7 @@ func (c *controller) prepare(living context.Context) error {
 	c.xds, err = xds.NewServer(xds.Options{
 		Store:         c.store,
 		Authenticator: authenticator,
+		Binding:       provisionedFor,
 		// No proxy is served before the graph is there.
 		OnReject:   func(r xds.Rejection) { c.rejections.report(r) },
 		Registerer: c.registry,
@@ -195,10 +197,11 @@ func (c *controller) start(ctx, living context.Context) error {
 	c.inputs = inputs.FromCluster(c.client, opts)
 	c.graph = graph.Build(c.inputs, graphSettings(c.Settings), opts)
 	c.rejections = newRejectionEvents(living, c.client.Kube(), c.graph.Gateways, c.inputs.Gateways)
+	c.proxies = c.newProxies(opts)
 	registrations := connect(c.graph.Feeds, c.store)
 	c.work.Go(func() { c.client.RunAndWait(living.Done()) })
 
-	if !c.graph.WaitUntilSynced(ctx.Done()) {
+	if !c.graph.WaitUntilSynced(ctx.Done()) || !c.proxies.statuses.WaitUntilSynced(ctx.Done()) {
 		return nil
 	}
 	c.synced.Store(true)
@@ -228,13 +231,14 @@ func (c *controller) lead(ctx context.Context) error {
 	if parameters, configured := s.ClassParameters[s.ClassName]; configured {
 		keeper.parameters = &parameters
 	}
-	desired := status.Desired{Classes: c.graph.Classes, Gateways: c.graph.GatewayStatuses, HTTPRoutes: c.graph.HTTPRoutes}
+	desired := status.Desired{Classes: c.graph.Classes, Gateways: c.proxies.statuses, HTTPRoutes: c.graph.HTTPRoutes}
 	writer := status.NewWriter(status.Kinds(c.inputs, desired, c.client.GatewayAPI(), s.Controllers), c.logs.Component("status"), c.registry)
 
 	work := func(ctx context.Context) {
 		var running sync.WaitGroup
 		running.Go(func() { keeper.Run(ctx) })
 		running.Go(func() { writer.Run(ctx) })
+		running.Go(func() { c.proxies.applier.Run(ctx) })
 		running.Wait()
 	}
 	if !s.LeaderElection {

@@ -18,6 +18,9 @@ type Status struct {
 	types.NamespacedName
 	Conditions []metav1.Condition
 	Listeners  []gwv1.ListenerStatus
+	// Provisioned tells that Addresses are known; else those that are there stay.
+	Provisioned bool
+	Addresses   []gwv1.GatewayStatusAddress
 }
 
 // ResourceName is the key "<namespace>/<name>".
@@ -26,7 +29,13 @@ func (s Status) ResourceName() string { return s.String() }
 // Equals compares everything.
 func (s Status) Equals(other Status) bool {
 	return s.NamespacedName == other.NamespacedName && conditions.Equal(s.Conditions, other.Conditions) &&
-		slices.EqualFunc(s.Listeners, other.Listeners, equalListenerStatus)
+		slices.EqualFunc(s.Listeners, other.Listeners, equalListenerStatus) &&
+		s.Provisioned == other.Provisioned && slices.EqualFunc(s.Addresses, other.Addresses, EqualAddress)
+}
+
+// EqualAddress compares type and value.
+func EqualAddress(a, b gwv1.GatewayStatusAddress) bool {
+	return a.Value == b.Value && (a.Type == nil) == (b.Type == nil) && (a.Type == nil || *a.Type == *b.Type)
 }
 
 // NewStatuses adds the numbers of attached routes to what is known of each

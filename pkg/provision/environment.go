@@ -34,9 +34,10 @@ func (d draft) env() []corev1.EnvVar {
 	}
 	list = append(list,
 		fromField("NAMESPACE", "metadata.namespace"),
-		// Together with the namespace this is who the proxy says it is, and must
-		// be the name of the ServiceAccount that proves it.
-		corev1.EnvVar{Name: "GATEWAY", Value: d.name},
+		// The proxy looks for itself by this name in listeners and policies, so
+		// it is never shortened; who it is allowed to be follows from its
+		// ServiceAccount.
+		corev1.EnvVar{Name: "GATEWAY", Value: d.Gateway.Name},
 		corev1.EnvVar{Name: "CPU_LIMIT", ValueFrom: &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{
 			Resource: "limits.cpu", Divisor: resource.MustParse("1"),
 		}}},

@@ -50,8 +50,8 @@ func mergeClass(live *gwv1.GatewayClass, desired gateways.Class, now metav1.Time
 	return &gwv1.GatewayClass{ObjectMeta: identity(live), Status: status}, true
 }
 
-// mergeGateway sets conditions and listeners. Addresses and what else there is
-// stays as it is.
+// mergeGateway sets conditions and listeners, and the addresses once they are
+// known. What else there is stays as it is.
 func mergeGateway(live *gwv1.Gateway, desired gateways.Status, now metav1.Time) (*gwv1.Gateway, bool) {
 	status := live.Status
 	status.Conditions = conditions.Merge(live.Status.Conditions, desired.Conditions, gatewayConditions, now)
@@ -69,7 +69,11 @@ func mergeGateway(live *gwv1.Gateway, desired gateways.Status, now metav1.Time) 
 		}
 		status.Listeners = append(status.Listeners, listener)
 	}
-	if sameConditions(live.Status.Conditions, status.Conditions) && slices.EqualFunc(live.Status.Listeners, status.Listeners, sameListener) {
+	if desired.Provisioned {
+		status.Addresses = desired.Addresses
+	}
+	if sameConditions(live.Status.Conditions, status.Conditions) && slices.EqualFunc(live.Status.Listeners, status.Listeners, sameListener) &&
+		slices.EqualFunc(live.Status.Addresses, status.Addresses, gateways.EqualAddress) {
 		return nil, false
 	}
 	return &gwv1.Gateway{ObjectMeta: identity(live), Status: status}, true

@@ -16,6 +16,10 @@ import (
 // nodeName is the only node of the cluster: this machine.
 const nodeName = "local"
 
+// echoImage is the one image that this node can run. Pods of other images stay
+// as they are; the proxy of the quickstart Gateway is run by startDataPlane.
+const echoImage = "agentgateway/echo"
+
 // node stands in for a kubelet: pods bound to it that run the echo image
 // become local echo servers, each on a loopback address of its own.
 type node struct {
@@ -86,7 +90,7 @@ func (n *node) sync(ctx context.Context, object any) {
 		}
 		return
 	}
-	if pod.Status.PodIP != "" {
+	if pod.Status.PodIP != "" || pod.Spec.Containers[0].Image != echoImage {
 		return
 	}
 	if err := n.begin(ctx, pod.DeepCopy()); err != nil && ctx.Err() == nil {
