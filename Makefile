@@ -34,7 +34,7 @@ build-tools:
 .PHONY: run
 run: build ## Run everything on an embedded cluster; with KUBECONFIG or CLUSTER=current, only the controller on that cluster
 ifneq ($(filter current,$(CLUSTER))$(KUBECONFIG),)
-	bin/agentgateway-controller --log-format console
+	KUBECONFIG="$${KUBECONFIG:-$$HOME/.kube/config}" bin/agentgateway-controller --log-format console
 else
 	@$(MAKE) --no-print-directory build-tools
 	@exec bin/run
