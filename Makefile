@@ -8,6 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 VERSION_FLAGS = -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
+GATEWAY_API_DIR = $(shell go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)
 ISTIO_DIR = $(shell go list -m -f '{{.Dir}}' istio.io/istio)
 
 # Cold builds take minutes: show that something happens, and pass on whatever
@@ -50,6 +51,8 @@ generate: ## Regenerate everything that is generated
 	bin/apigen docs -crds manifests/crds -out docs/reference/api.md
 	bin/apigen schemas -crds manifests/crds -out manifests/schemas
 	bin/apigen trim -crds manifests/crds
+	bin/apigen chart -crds manifests/crds -out manifests/helm/agentgateway-crds/templates
+	bin/apigen validating -crds $(GATEWAY_API_DIR)/config/crd/standard -out pkg/validation/gatewayapi
 
 .PHONY: lint
 lint: ## Check formatting, go vet, and the flow of imports

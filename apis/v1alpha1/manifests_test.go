@@ -17,7 +17,7 @@ import (
 
 // acceptedManifests are objects that together set every field. That the API
 // server takes them, and refuses those in testdata/refused, is tested in
-// tools/apigen/admission.
+// pkg/validation and, on a real one, in tests/api.
 const acceptedManifests = "testdata/accepted"
 
 // readAccepted decodes the accepted manifests; a field that the Go types don't

@@ -91,28 +91,41 @@ func write(out io.Writer, format string, document any) error {
 // readAll decodes files, directories and "-", in the order given.
 func readAll(names []string, stdin io.Reader) (*inputs.Decoder, error) {
 	decoder := inputs.NewDecoder()
+	return decoder, readEach(names, stdin, func(file string, content []byte) error {
+		decoder.Read(file, content)
+		return nil
+	})
+}
+
+// readEach hands over the content of files, directories' manifests and "-", in
+// the order given.
+func readEach(names []string, stdin io.Reader, read func(file string, content []byte) error) error {
 	for _, name := range names {
 		if name == "-" {
 			content, err := io.ReadAll(stdin)
 			if err != nil {
-				return nil, fmt.Errorf("read standard input: %w", err)
+				return fmt.Errorf("read standard input: %w", err)
 			}
-			decoder.Read("<stdin>", content)
+			if err := read("<stdin>", content); err != nil {
+				return err
+			}
 			continue
 		}
 		paths, err := manifests(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, path := range paths {
 			content, err := os.ReadFile(path)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			decoder.Read(path, content)
+			if err := read(path, content); err != nil {
+				return err
+			}
 		}
 	}
-	return decoder, nil
+	return nil
 }
 
 // manifests returns name itself if it is a file, else the manifests below it.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -80,37 +79,6 @@ func writeFindings(out io.Writer, output string, findings []validation.Finding) 
 	for _, finding := range findings {
 		if _, err := fmt.Fprintln(out, finding); err != nil {
 			return fmt.Errorf("print the result: %w", err)
-		}
-	}
-	return nil
-}
-
-// readEach hands over the content of files, directories' manifests and "-", in
-// the order given.
-func readEach(names []string, stdin io.Reader, read func(file string, content []byte) error) error {
-	for _, name := range names {
-		if name == "-" {
-			content, err := io.ReadAll(stdin)
-			if err != nil {
-				return fmt.Errorf("read standard input: %w", err)
-			}
-			if err := read("<stdin>", content); err != nil {
-				return err
-			}
-			continue
-		}
-		paths, err := manifests(name)
-		if err != nil {
-			return err
-		}
-		for _, path := range paths {
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if err := read(path, content); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

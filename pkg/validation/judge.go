@@ -118,6 +118,9 @@ func (k *Kind) refusals(object map[string]any) field.ErrorList {
 	found = append(found, validation.ValidateCustomResource(nil, object, k.schema)...)
 	found = append(found, objectmeta.Validate(nil, object, k.structural, false)...)
 	found = append(found, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...)
+	if k.rules == nil {
+		return found
+	}
 	if slices.ContainsFunc(found, blocksRules) {
 		return append(found, field.Invalid(nil, nil, rulesNotAsked))
 	}

@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -39,11 +40,16 @@ type Kind struct {
 	statusIsApart bool
 	structural    *schema.Structural
 	schema        validation.SchemaValidator
-	rules         *cel.Validator
+	// rules is nil if the CRD has none.
+	rules *cel.Validator
 }
 
-// NewKind prepares the judgement of a CRD's objects of the version.
+// NewKind prepares the judgement of a CRD's objects of the version, which must
+// be served.
 func NewKind(crd *apiextensionsv1.CustomResourceDefinition, version string) (*Kind, error) {
+	if !slices.Contains(servedVersions(crd), version) {
+		return nil, fmt.Errorf("CRD %s doesn't serve version %s", crd.Name, version)
+	}
 	internal, err := internalCRD(crd)
 	if err != nil {
 		return nil, err
@@ -74,6 +80,17 @@ func NewKind(crd *apiextensionsv1.CustomResourceDefinition, version string) (*Ki
 		schema:        validator,
 		rules:         cel.NewValidator(structural, true, celconfig.PerCallLimit),
 	}, nil
+}
+
+// servedVersions returns the versions that objects can have.
+func servedVersions(crd *apiextensionsv1.CustomResourceDefinition) []string {
+	var names []string
+	for _, version := range crd.Spec.Versions {
+		if version.Served {
+			names = append(names, version.Name)
+		}
+	}
+	return names
 }
 
 // internalCRD returns the CRD as the API server holds it.

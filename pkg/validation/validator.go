@@ -200,13 +200,3 @@ func (v *Validator) judge(m manifest, crd *apiextensionsv1.CustomResourceDefinit
 	}
 	return nil
 }
-
-func servedVersions(crd *apiextensionsv1.CustomResourceDefinition) []string {
-	var names []string
-	for _, version := range crd.Spec.Versions {
-		if version.Served {
-			names = append(names, version.Name)
-		}
-	}
-	return names
-}

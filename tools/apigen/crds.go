@@ -21,6 +21,7 @@ type crdFile struct {
 }
 
 // readCRDs reads all CRDs of a directory, in the order of their file names.
+// Other objects beside them are passed over.
 func readCRDs(directory string) ([]crdFile, error) {
 	paths, err := filepath.Glob(filepath.Join(directory, "*.yaml"))
 	if err != nil {
@@ -38,6 +39,9 @@ func readCRDs(directory string) ([]crdFile, error) {
 		file := crdFile{path: path, crd: &apiextensionsv1.CustomResourceDefinition{}}
 		if err := yaml.Unmarshal(text, &file.object); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if file.object["kind"] != "CustomResourceDefinition" {
+			continue
 		}
 		if err := yaml.UnmarshalStrict(text, file.crd); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)

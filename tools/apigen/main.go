@@ -5,8 +5,12 @@
 //	                                     kubectl's annotation; rewrites the files
 //	apigen docs    -crds DIR -out FILE   write the API reference as Markdown
 //	apigen schemas -crds DIR -out DIR    write JSON schemas for editors
+//	apigen chart   -crds DIR -out DIR    copy the CRDs into a chart's templates
+//	apigen validating -crds DIR -out DIR write CRDs without what doesn't help
+//	                                     to judge objects, for programs to carry
 //
-// docs and schemas want the CRDs untrimmed, so they run before trim.
+// docs and schemas want the CRDs untrimmed, so they run before trim; chart wants
+// them as they are installed, so it runs after it.
 package main
 
 import (
@@ -25,7 +29,7 @@ func main() {
 
 func run(arguments []string) error {
 	if len(arguments) == 0 {
-		return errors.New("name a command: trim, docs or schemas")
+		return errors.New("name a command: trim, docs, schemas, chart or validating")
 	}
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	crds := flags.String("crds", "manifests/crds", "directory of the CRDs")
@@ -44,6 +48,10 @@ func run(arguments []string) error {
 		return writeReference(files, *out)
 	case "schemas":
 		return writeJSONSchemas(files, *out)
+	case "chart":
+		return writeChart(files, *out)
+	case "validating":
+		return writeValidating(files, *out)
 	}
-	return fmt.Errorf("unknown command %q: want trim, docs or schemas", arguments[0])
+	return fmt.Errorf("unknown command %q: want trim, docs, schemas, chart or validating", arguments[0])
 }
