@@ -45,6 +45,7 @@ const namespace = "default"
 const (
 	ownGroup          = "agentgateway.dev"
 	acceptedManifests = "../../apis/v1alpha1/testdata/accepted"
+	graftedManifests  = "../../apis/v1alpha1/testdata/grafted"
 	refusedManifests  = "../../apis/v1alpha1/testdata/refused"
 	findingManifests  = "../../pkg/validation/testdata"
 )
