@@ -231,7 +231,10 @@ func (c *controller) lead(ctx context.Context) error {
 	if parameters, configured := s.ClassParameters[s.ClassName]; configured {
 		keeper.parameters = &parameters
 	}
-	desired := status.Desired{Classes: c.graph.Classes, Gateways: c.proxies.statuses, HTTPRoutes: c.graph.HTTPRoutes}
+	desired := status.Desired{
+		Classes: c.graph.Classes, Gateways: c.proxies.statuses, ListenerSets: c.graph.ListenerSetStatuses,
+		Routes: c.graph.Routes, BackendTLSPolicies: c.graph.BackendTLSStatuses,
+	}
 	writer := status.NewWriter(status.Kinds(c.inputs, desired, c.client.GatewayAPI(), s.Controllers), c.logs.Component("status"), c.registry)
 
 	work := func(ctx context.Context) {

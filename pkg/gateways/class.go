@@ -1,6 +1,6 @@
-// Package gateways turns GatewayClasses and Gateways into the listeners that
-// routes attach to, the binds and listeners that proxies serve, and the status
-// of both kinds.
+// Package gateways turns GatewayClasses, Gateways and ListenerSets into the
+// listeners that routes attach to, the binds and listeners that proxies serve,
+// and the status of these kinds.
 package gateways
 
 import (

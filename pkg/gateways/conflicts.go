@@ -2,7 +2,6 @@ package gateways
 
 import (
 	"fmt"
-	"strings"
 
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -10,44 +9,35 @@ import (
 // resolveConflicts marks the listeners of one Gateway that can't be told apart
 // or can't share a port. Among a Gateway's own listeners nobody wins: all
 // members of such a set are conflicted (Gateway API, "Distinct Listeners").
-// Listeners of unsupported protocols take no part.
-func resolveConflicts(listeners []*state) {
-	byPort := map[int32][]*state{}
-	for _, l := range listeners {
-		if l.accepted == nil {
-			byPort[l.Port] = append(byPort[l.Port], l)
-		}
-	}
-	for port, sharing := range byPort {
-		for i, l := range sharing {
-			for _, other := range sharing[i+1:] {
-				conflict(port, l, other)
+func resolveConflicts(states []state) {
+	list := claimsOf(states)
+	for i, a := range list {
+		for _, b := range list[i+1:] {
+			if a.port == b.port {
+				conflict(states, a, b)
 			}
 		}
 	}
-	for _, l := range listeners {
-		l.Served = l.accepted == nil && l.conflicted == nil
-	}
 }
 
-func conflict(port int32, a, b *state) {
-	pa, _ := protocolOf(a.Protocol)
-	pb, _ := protocolOf(b.Protocol)
+func conflict(states []state, a, b claim) {
+	first, second := &states[a.index], &states[b.index]
 	var p *problem
 	switch {
-	case pa.group != pb.group:
+	case a.group != b.group:
 		p = &problem{reason: string(gwv1.ListenerReasonProtocolConflict),
-			message: fmt.Sprintf("listeners %q and %q use port %d with protocols %s and %s, which can't share one", a.Name, b.Name, port, a.Protocol, b.Protocol)}
-	case strings.EqualFold(a.Hostname, b.Hostname):
+			message: fmt.Sprintf("listeners %q and %q use port %d with protocols %s and %s, which can't share one",
+				first.Name, second.Name, a.port, a.protocol, b.protocol)}
+	case a.hostname == b.hostname:
 		p = &problem{reason: string(gwv1.ListenerReasonHostnameConflict),
-			message: fmt.Sprintf("listeners %q and %q have the same port %d and hostname %q", a.Name, b.Name, port, a.Hostname)}
+			message: fmt.Sprintf("listeners %q and %q have the same port %d and hostname %q", first.Name, second.Name, a.port, a.hostname)}
 	default:
 		return
 	}
-	for _, l := range []*state{a, b} {
+	for _, s := range []*state{first, second} {
 		// A protocol conflict concerns the port as a whole and is reported first.
-		if l.conflicted == nil || l.conflicted.reason == string(gwv1.ListenerReasonHostnameConflict) {
-			l.conflicted = p
+		if s.conflicted == nil || s.conflicted.reason == string(gwv1.ListenerReasonHostnameConflict) {
+			s.conflict(p)
 		}
 	}
 }

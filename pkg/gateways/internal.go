@@ -13,12 +13,13 @@ import (
 // no socket is opened for: they are reached from other listeners only.
 const InternalPortsAnnotation = "agentgateway.dev/internal-ports"
 
-// internalPorts parses the annotation. One bad item voids all of it: a port
-// that is exposed by mistake is easier to see than a half of them.
-func internalPorts(gateway *gwv1.Gateway) (map[int32]bool, *problem) {
-	text, set := gateway.Annotations[InternalPortsAnnotation]
+// markInternal marks the listeners, all of one object, whose ports the
+// object's annotations list. One bad item voids all of it: a port that is
+// exposed by mistake is easier to see than a half of them.
+func markInternal(annotations map[string]string, states []state) *problem {
+	text, set := annotations[InternalPortsAnnotation]
 	if !set {
-		return nil, nil
+		return nil
 	}
 	ports := map[int32]bool{}
 	var faults []string
@@ -31,15 +32,18 @@ func internalPorts(gateway *gwv1.Gateway) (map[int32]bool, *problem) {
 		switch {
 		case err != nil || port == 0:
 			faults = append(faults, fmt.Sprintf("%q is not a port from 1 to 65535", item))
-		case !slices.ContainsFunc(gateway.Spec.Listeners, func(l gwv1.Listener) bool { return uint64(l.Port) == port }):
+		case !slices.ContainsFunc(states, func(s state) bool { return uint64(s.Port) == port }):
 			faults = append(faults, fmt.Sprintf("port %d is not defined by any listener on this resource", port))
 		default:
 			ports[int32(port)] = true
 		}
 	}
 	if len(faults) > 0 {
-		return nil, &problem{reason: string(gwv1.GatewayReasonInvalid),
+		return &problem{reason: string(gwv1.GatewayReasonInvalid),
 			message: fmt.Sprintf("invalid %s annotation: %s", InternalPortsAnnotation, strings.Join(faults, "; "))}
 	}
-	return ports, nil
+	for i := range states {
+		states[i].Internal = ports[states[i].Port]
+	}
+	return nil
 }

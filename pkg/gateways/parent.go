@@ -33,17 +33,33 @@ func (p Parent) Equals(other Parent) bool {
 		p.Controller == other.Controller && slices.EqualFunc(p.Listeners, other.Listeners, Listener.Equals)
 }
 
-// NewParents projects gateways to parents.
-func NewParents(gateways krt.Collection[Gateway], opts krt.OptionsBuilder) krt.Collection[Parent] {
-	return krt.NewCollection(gateways, func(_ krt.HandlerContext, gateway Gateway) *Parent {
-		return &Parent{
-			Kind:           "Gateway",
-			NamespacedName: gateway.NamespacedName,
-			Gateway:        gateway.NamespacedName,
-			Controller:     gateway.Controller,
-			Listeners:      gateway.Listeners,
-		}
-	}, opts.WithName("gateways/Parents")...)
+// newParents projects Gateways and ListenerSets to parents. A ListenerSet that
+// its Gateway doesn't take is none.
+func newParents(gateways krt.Collection[Gateway], sets krt.Collection[ListenerSet], opts krt.OptionsBuilder) krt.Collection[Parent] {
+	return krt.JoinCollection([]krt.Collection[Parent]{
+		krt.NewCollection(gateways, func(_ krt.HandlerContext, gateway Gateway) *Parent {
+			return &Parent{
+				Kind:           gatewayKind,
+				NamespacedName: gateway.NamespacedName,
+				Gateway:        gateway.NamespacedName,
+				Controller:     gateway.Controller,
+				Listeners:      gateway.Listeners,
+			}
+		}, opts.WithName("gateways/GatewayParents")...),
+		krt.NewCollection(sets, func(_ krt.HandlerContext, set ListenerSet) *Parent {
+			if !set.Attached {
+				return nil
+			}
+			return &Parent{
+				Kind:           listenerSetKind,
+				NamespacedName: set.NamespacedName,
+				Gateway:        set.Gateway,
+				Controller:     set.Controller,
+				Listeners:      set.Listeners,
+			}
+		}, opts.WithName("gateways/ListenerSetParents")...),
+		// The kind in the key keeps them apart.
+	}, append(opts.WithName("gateways/Parents"), krt.WithJoinUnchecked())...)
 }
 
 // AttachmentKey names a listener of a Gateway for counting what attaches to it.

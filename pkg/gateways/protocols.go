@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,17 +16,46 @@ import (
 // what may attach.
 type protocol struct {
 	name     gwv1.ProtocolType
-	bind     api.Bind_Protocol
 	listener api.Protocol
-	// group holds the protocols that can share a port.
+	// group names the protocols that can share a port.
 	group string
-	kinds []string
+	// hostless protocols have nothing to tell hosts apart by: a port takes one
+	// listener.
+	hostless bool
+	kinds    []string
 }
+
+// socket is what the protocols of one group share: how their port is opened.
+type socket struct {
+	protocol api.Bind_Protocol
+	tunnel   api.Bind_TunnelProtocol
+}
+
+// hbone is Istio's tunnel protocol, mutual TLS of the mesh around HTTP/2
+// CONNECT. What comes through it is dispatched to the Gateway's other ports.
+const hbone gwv1.ProtocolType = "HBONE"
 
 // protocols is the table of served listener protocols.
 var protocols = []protocol{
-	{name: gwv1.HTTPProtocolType, bind: api.Bind_HTTP, listener: api.Protocol_HTTP, group: "HTTP", kinds: []string{"HTTPRoute"}},
+	{name: gwv1.HTTPProtocolType, listener: api.Protocol_HTTP, group: "HTTP", kinds: []string{"HTTPRoute", "GRPCRoute"}},
+	{name: gwv1.HTTPSProtocolType, listener: api.Protocol_HTTPS, group: "TLS", kinds: []string{"HTTPRoute", "GRPCRoute"}},
+	{name: gwv1.TLSProtocolType, listener: api.Protocol_TLS, group: "TLS", kinds: []string{"TLSRoute", "TCPRoute"}},
+	{name: gwv1.TCPProtocolType, listener: api.Protocol_TCP, group: "TCP", hostless: true, kinds: []string{"TCPRoute"}},
+	{name: hbone, listener: api.Protocol_HBONE, group: "HBONE", hostless: true},
 }
+
+// sockets is the table of the groups of protocols.
+var sockets = map[string]socket{
+	"HTTP": {protocol: api.Bind_HTTP},
+	"TLS":  {protocol: api.Bind_TLS},
+	"TCP":  {protocol: api.Bind_TCP},
+	// The proxy decides by the tunnel, and the protocol is a placeholder.
+	"HBONE": {protocol: api.Bind_HTTP, tunnel: api.Bind_HBONE_GATEWAY},
+}
+
+// passthroughKinds are what attaches to a TLS listener that terminates
+// nothing: only the server name can be seen.
+var passthroughKinds = []string{"TLSRoute"}
 
 func protocolOf(name gwv1.ProtocolType) (protocol, bool) {
 	i := slices.IndexFunc(protocols, func(p protocol) bool { return p.name == name })
@@ -72,6 +102,9 @@ func supportedKinds(spec gwv1.Listener) ([]gwv1.RouteGroupKind, *problem) {
 	if !served {
 		return nil, nil
 	}
+	if spec.Protocol == gwv1.TLSProtocolType && modeOf(spec) == gwv1.TLSModePassthrough {
+		p.kinds = passthroughKinds
+	}
 	if spec.AllowedRoutes == nil || len(spec.AllowedRoutes.Kinds) == 0 {
 		var kinds []gwv1.RouteGroupKind
 		for _, kind := range p.kinds {
@@ -97,5 +130,5 @@ func supportedKinds(spec gwv1.Listener) ([]gwv1.RouteGroupKind, *problem) {
 	}
 	return kinds, &problem{reason: string(gwv1.ListenerReasonInvalidRouteKinds),
 		message: fmt.Sprintf("allowedRoutes.kinds: a listener of protocol %s takes no %s; it takes: %s",
-			spec.Protocol, strings.Join(refused, ", "), strings.Join(p.kinds, ", "))}
+			spec.Protocol, strings.Join(refused, ", "), cmp.Or(strings.Join(p.kinds, ", "), "nothing"))}
 }

@@ -9,39 +9,34 @@ import (
 	"agentgateway.dev/controller/pkg/resources"
 )
 
-// wire returns one bind for each port and one listener for each served
-// listener of gateway.
-func wire(gateway types.NamespacedName, listeners []Listener) []resources.Resource {
-	var out []resources.Resource
-	binds := map[int32]*api.Bind{}
-	var order []int32
-	for _, l := range listeners {
-		if !l.Served {
-			continue
-		}
-		p, _ := protocolOf(l.Protocol)
-		bind, known := binds[l.Port]
-		if !known {
-			bind = &api.Bind{Key: bindKey(gateway, l.Port), Port: uint32(l.Port), Protocol: p.bind, Mode: api.Bind_INTERNAL}
-			binds[l.Port] = bind
-			order = append(order, l.Port)
-		}
-		if !l.Internal {
-			// One listener that wants a socket is enough to need it.
-			bind.Mode = api.Bind_STANDARD
-		}
-		out = append(out, resources.ForGateway(gateway, &api.Resource{Kind: &api.Resource_Listener{Listener: &api.Listener{
-			Key:      l.Key,
-			BindKey:  bind.GetKey(),
-			Name:     &api.ListenerName{GatewayName: gateway.Name, GatewayNamespace: gateway.Namespace, ListenerName: l.Name},
-			Hostname: l.Hostname,
-			Protocol: p.listener,
-		}}}))
+// wire makes the message of a listener. set is the ListenerSet that declares
+// it, zero for one of the Gateway's own.
+func (s *state) wire(gateway, set types.NamespacedName) resources.Resource {
+	p, _ := protocolOf(s.Protocol)
+	name := &api.ListenerName{GatewayName: gateway.Name, GatewayNamespace: gateway.Namespace, ListenerName: s.Name}
+	if set != (types.NamespacedName{}) {
+		name.ListenerSet = &api.ResourceName{Name: set.Name, Namespace: set.Namespace}
 	}
-	for _, port := range order {
-		out = append(out, resources.ForGateway(gateway, &api.Resource{Kind: &api.Resource_Bind{Bind: binds[port]}}))
+	return resources.ForGateway(gateway, &api.Resource{Kind: &api.Resource_Listener{Listener: &api.Listener{
+		Key:      s.Key,
+		BindKey:  bindKey(gateway, s.Port),
+		Name:     name,
+		Hostname: s.Hostname,
+		Protocol: p.listener,
+		Tls:      s.tls,
+	}}})
+}
+
+// wire makes the message of a port.
+func (p port) wire(gateway types.NamespacedName) resources.Resource {
+	socket := sockets[p.group]
+	bind := &api.Bind{
+		Key: bindKey(gateway, p.number), Port: uint32(p.number), Protocol: socket.protocol, TunnelProtocol: socket.tunnel,
 	}
-	return out
+	if p.internal() {
+		bind.Mode = api.Bind_INTERNAL
+	}
+	return resources.ForGateway(gateway, &api.Resource{Kind: &api.Resource_Bind{Bind: bind}})
 }
 
 func bindKey(gateway types.NamespacedName, port int32) string {

@@ -31,13 +31,18 @@ type crowd struct {
 
 func newCrowd(t testing.TB, size int) crowd {
 	t.Helper()
-	stop := make(chan struct{})
-	t.Cleanup(func() { close(stop) })
-	opts := krt.NewOptionsBuilder(stop, "", nil)
 	var initial []*gwv1.HTTPRoute
 	for i := range size {
 		initial = append(initial, numbered(i, 1))
 	}
+	return newCrowdOf(t, initial)
+}
+
+func newCrowdOf(t testing.TB, initial []*gwv1.HTTPRoute) crowd {
+	t.Helper()
+	stop := make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	opts := krt.NewOptionsBuilder(stop, "", nil)
 	c := crowd{
 		routes:   krt.NewStaticCollection(nil, initial, opts.WithName("inputs/HTTPRoute")...),
 		services: krt.NewStaticCollection(nil, []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}, opts.WithName("inputs/Service")...),
@@ -246,7 +251,7 @@ func BenchmarkRouteChange(b *testing.B) {
 		b.Run(fmt.Sprintf("routes=%d", size), func(b *testing.B) {
 			c := newCrowd(b, size)
 			heard := make(chan struct{}, 1000)
-			c.built.HTTPRoutes.Register(func(krt.Event[routes.Route]) { heard <- struct{}{} })
+			c.built.Routes.Register(func(krt.Event[routes.Route]) { heard <- struct{}{} })
 			for range size {
 				<-heard
 			}

@@ -18,7 +18,8 @@ import (
 
 // Settings are the settings that change a translation.
 type Settings struct {
-	// Controllers are the controllerNames of our GatewayClasses.
+	// Controllers are the controllerNames of our GatewayClasses, at least one;
+	// the first one signs what no GatewayClass stands behind.
 	Controllers []string
 	// ManagedClass is the name of the GatewayClass that the controller keeps.
 	ManagedClass string
@@ -41,7 +42,12 @@ type Graph struct {
 	Classes         krt.Collection[gateways.Class]
 	Gateways        krt.Collection[gateways.Gateway]
 	GatewayStatuses krt.Collection[gateways.Status]
-	HTTPRoutes      krt.Collection[routes.Route]
+	// ListenerSetStatuses are the statuses of ListenerSets.
+	ListenerSetStatuses krt.Collection[gateways.Status]
+	// Routes are the routes of all kinds.
+	Routes krt.Collection[routes.Route]
+	// BackendTLSStatuses are the statuses of BackendTLSPolicies.
+	BackendTLSStatuses krt.Collection[policies.Status]
 	// Feeds are all resources for proxies.
 	Feeds []resources.Feed
 
@@ -55,43 +61,65 @@ func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph
 
 	// Gateways: which are ours, and what their listeners take.
 	g.Classes = gateways.NewClasses(in.GatewayClasses, settings.Controllers, settings.ManagedClass, opts)
-	g.Gateways = gateways.NewGateways(in.Gateways, g.Classes, opts)
-	parents := gateways.NewParents(g.Gateways, opts)
+	grants := references.NewGrants(in.ReferenceGrants)
+	certificates := references.NewCertificates(in.Secrets, in.ConfigMaps, grants, opts)
+	clientCertificates := gateways.NewClientCertificates(in.Gateways, g.Classes, certificates, opts)
+	listening := gateways.New(gateways.Inputs{
+		Gateways: in.Gateways, ListenerSets: in.ListenerSets, Namespaces: in.Namespaces,
+		Classes: g.Classes, ClientCertificates: clientCertificates, Certificates: certificates,
+	}, opts)
+	g.Gateways = listening.Gateways
 
 	// References, resolved once for everybody.
 	services := references.NewServices(in.Services, opts)
 	backends := references.Backends{
 		Services:      services,
-		Grants:        references.NewGrants(in.ReferenceGrants),
+		Grants:        grants,
 		Mode:          settings.GrantMode,
 		ClusterDomain: settings.Addresses.ClusterDomain,
 	}
 
 	// Routes: attached to listeners, translated rule by rule.
-	routing := routes.Inputs{Parents: parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: backends}
-	g.HTTPRoutes = routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts)
+	routing := routes.Inputs{Parents: listening.Parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: backends, Controller: settings.Controllers[0]}
+	routeKinds := []krt.Collection[routes.Route]{
+		routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts),
+		routes.NewGRPCRoutes(in.GRPCRoutes, routing, opts),
+		routes.NewTCPRoutes(in.TCPRoutes, routing, opts),
+		routes.NewTLSRoutes(in.TLSRoutes, routing, opts),
+	}
+	// The kind is in the key, so that no two of them have one in common.
+	g.Routes = krt.JoinCollection(routeKinds, append(opts.WithName("graph/Routes"), krt.WithJoinUnchecked())...)
 
 	// What is derived from all routes at once is counted, one step an event:
 	// the routes on each listener, and the gateways that need each backend.
-	attached := krtx.NewCount(g.HTTPRoutes, func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
-	g.GatewayStatuses = gateways.NewStatuses(g.Gateways, attached, opts)
-	users := policies.NewUsers(krtx.NewMembers(g.HTTPRoutes, func(r routes.Route) []string { return r.Uses }, opts, "graph/Users"))
+	attached := krtx.NewCount(g.Routes, func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
+	g.GatewayStatuses = gateways.NewStatuses(g.Gateways, listening.ListenerSets, attached, opts)
+	g.ListenerSetStatuses = gateways.NewListenerSetStatuses(listening.ListenerSets, attached, opts)
+	users := policies.NewUsers(krtx.NewMembers(g.Routes, func(r routes.Route) []string { return r.Uses }, opts, "graph/Users"))
 
 	// Policies and backends go where they are used.
 	a2a := policies.NewA2A(services, users, backends, opts)
+	backendTLS := policies.NewBackendTLS(policies.BackendTLSInputs{
+		Policies: in.BackendTLSPolicies, ConfigMaps: in.ConfigMaps, Gateways: g.Gateways, Certificates: clientCertificates, Users: users, Backends: backends,
+	}, opts)
+	g.BackendTLSStatuses = backendTLS.Statuses
 
 	// Addresses are the same for every proxy.
 	found := addresses.New(in, settings.Addresses, opts)
 
 	g.Feeds = []resources.Feed{
 		resources.NewFeed(g.Gateways, func(gateway gateways.Gateway) []resources.Resource { return gateway.Resources }),
-		resources.NewFeed(g.HTTPRoutes, func(r routes.Route) []resources.Resource { return r.Resources }),
+		resources.NewFeed(listening.ListenerSets, func(set gateways.ListenerSet) []resources.Resource { return set.Resources }),
 		resources.FeedOf(a2a),
+		resources.FeedOf(backendTLS.Resources),
 		resources.FeedOf(found.Services),
 		resources.FeedOf(found.Workloads),
 		resources.FeedOf(found.EndpointWorkloads),
 	}
-	g.syncers = []krt.Syncer{g.Classes, g.GatewayStatuses}
+	for _, kind := range routeKinds {
+		g.Feeds = append(g.Feeds, resources.NewFeed(kind, func(r routes.Route) []resources.Resource { return r.Resources }))
+	}
+	g.syncers = []krt.Syncer{g.Classes, g.Routes, g.GatewayStatuses, g.ListenerSetStatuses, g.BackendTLSStatuses}
 	for _, feed := range g.Feeds {
 		g.syncers = append(g.syncers, feed)
 	}

@@ -57,7 +57,11 @@ func join[T, O any](source krt.Collection[T], keys func(T) []string, show func(s
 	synced := &registration{ready: make(chan struct{})}
 	shown := krt.NewStaticCollection[O](synced, nil, opts.WithName(name)...)
 	numbers := map[string]int{}
+	// A joined source calls from several goroutines.
+	var mu sync.Mutex
 	synced.set(source.RegisterBatch(func(events []krt.Event[T]) {
+		mu.Lock()
+		defer mu.Unlock()
 		changed := map[string]struct{}{}
 		for _, event := range events {
 			if event.Old != nil && event.New != nil && slices.Equal(keys(*event.Old), keys(*event.New)) {

@@ -207,3 +207,32 @@ func (g gate) WaitUntilSynced(stop <-chan struct{}) bool {
 		return false
 	}
 }
+
+// TestCountOverSeveralSources counts what several collections carry that
+// change at the same time.
+func TestCountOverSeveralSources(t *testing.T) {
+	const size = 200
+	opts := krt.NewOptionsBuilder(t.Context().Done(), "", nil)
+	var sources []krt.StaticCollection[carrier]
+	var joined []krt.Collection[carrier]
+	for i := range 3 {
+		source := krt.NewStaticCollection(nil, []carrier{{fmt.Sprintf("first%d", i), "all"}}, opts.WithName(fmt.Sprintf("source%d", i))...)
+		sources, joined = append(sources, source), append(joined, source)
+	}
+	counts := NewCount(krt.JoinCollection(joined, append(opts.WithName("joined"), krt.WithJoinUnchecked())...), keysOf, opts, "counts")
+	if !counts.WaitUntilSynced(t.Context().Done()) {
+		t.Fatal("the counts aren't complete")
+	}
+	if got := counts.GetKey("all"); got == nil || got.N != len(sources) {
+		t.Fatalf("at first: got %v, want %d", got, len(sources))
+	}
+	lines := listen(counts, showCount)
+	for i, source := range sources {
+		go func() {
+			for n := range size {
+				source.UpdateObject(carrier{fmt.Sprintf("%d/%d", i, n), "all"})
+			}
+		}()
+	}
+	until(t, lines, fmt.Sprintf("update all=%d", len(sources)*(size+1)))
+}

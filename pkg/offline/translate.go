@@ -117,8 +117,14 @@ func (d *Document) addStatuses(built *graph.Graph) {
 	for _, status := range built.GatewayStatuses.List() {
 		d.addStatus("Gateway", Metadata{Namespace: status.Namespace, Name: status.Name}, gatewayStatus(status))
 	}
-	for _, route := range built.HTTPRoutes.List() {
+	for _, status := range built.ListenerSetStatuses.List() {
+		d.addStatus("ListenerSet", Metadata{Namespace: status.Namespace, Name: status.Name}, listenersStatus(status))
+	}
+	for _, route := range built.Routes.List() {
 		d.addStatus(route.Kind, Metadata{Namespace: route.Namespace, Name: route.Name}, routeStatus(route))
+	}
+	for _, policy := range built.BackendTLSStatuses.List() {
+		d.addStatus(policy.Kind, Metadata{Namespace: policy.Namespace, Name: policy.Name}, policyStatus(policy))
 	}
 	slices.SortFunc(d.Status, func(a, b Status) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Metadata.Namespace, b.Metadata.Namespace),
@@ -151,6 +157,12 @@ func untimed(list []metav1.Condition) []condition {
 }
 
 func gatewayStatus(status gateways.Status) any {
+	shown := listenersStatus(status)
+	shown["attachedListenerSets"] = status.AttachedListenerSets
+	return shown
+}
+
+func listenersStatus(status gateways.Status) map[string]any {
 	type listener struct {
 		Name           gwv1.SectionName      `json:"name"`
 		SupportedKinds []gwv1.RouteGroupKind `json:"supportedKinds"`

@@ -48,12 +48,23 @@ func (i identity) labels() map[string]string {
 	maps.Copy(labels, i.selector())
 	maps.Copy(labels, i.shortLabels())
 	labels[managedByLabel] = "agentgateway"
-	if i.version != "" {
-		// A build's metadata is separated by a plus sign, which labels can't
-		// have.
-		labels[versionLabel] = strings.ReplaceAll(i.version, "+", "_")
+	if version := labelValue(i.version); version != "" {
+		labels[versionLabel] = version
 	}
 	return labels
+}
+
+// labelValue makes a label's value of a version, which may hold what labels
+// can't: the plus sign before a build's metadata, or the parentheses of an
+// unversioned build.
+func labelValue(version string) string {
+	valid := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_.", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, version)
+	return strings.Trim(valid[:min(len(valid), nameLimit)], "-_.")
 }
 
 // podLabels are those of pods: no version, or every upgrade of the controller

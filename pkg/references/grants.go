@@ -1,5 +1,5 @@
 // Package references resolves what one object says about another, once for
-// everybody: grants, backends, later secrets and certificates.
+// everybody: grants, backends, certificates and their authorities.
 package references
 
 import (

@@ -5,54 +5,45 @@ import (
 
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"istio.io/istio/pkg/kube/krt"
-
 	api "agentgateway.dev/controller/apis/xds"
-	"agentgateway.dev/controller/pkg/references"
 )
 
-// backends translates the backendRefs of a rule. A reference that doesn't
+// refer translates the backendRefs of a rule. A reference that doesn't
 // resolve keeps its place and weight, so that its share of the requests, and no
 // more, gets an error.
-func (r *rule) backends(ctx krt.HandlerContext, in Inputs, from references.From, refs []gwv1.HTTPBackendRef) {
+func (r *rule) refer(refs []gwv1.HTTPBackendRef) {
 	for i, ref := range refs {
 		path := fmt.Sprintf("backendRefs[%d]", i)
-		weight := int32(1)
+		backend := &api.RouteBackend{Weight: 1}
 		if ref.Weight != nil {
-			weight = *ref.Weight
+			backend.Weight = *ref.Weight
 		}
-		if weight < 0 {
-			r.faults = append(r.faults, unsupported("%s.weight %d is negative", path, weight))
+		if backend.GetWeight() < 0 {
+			r.faults = append(r.faults, unsupported("%s.weight %d is negative", path, backend.GetWeight()))
 			continue
 		}
-		backend := in.Backends.Resolve(ctx, from, ref.BackendObjectReference)
-		if backend.Problem != nil {
-			r.faults = append(r.faults, referenceFault(path+": ", backend.Problem, false))
+		if r.route.kind.delegates && delegatesTo(ref.BackendObjectReference) {
+			backend.RouteGroupKey = new(groupOf(r.route.name(), ref.BackendObjectReference).key())
+		} else {
+			backend.Backend = r.resolve(path+": ", ref.BackendObjectReference)
 		}
-		if backend.Key != "" {
-			r.uses = append(r.uses, backend.Key)
-		}
-		f := &filters{ctx: ctx, in: in, from: from, prefix: r.prefix}
+		f := &filters{ctx: r.ctx, in: r.in, from: r.from, prefix: r.prefix, allowed: r.route.kind.backendFilters, place: "on a backendRef"}
 		for j, filter := range ref.Filters {
-			f.addToBackend(fmt.Sprintf("%s.filters[%d].", path, j), filter)
+			f.add(fmt.Sprintf("%s.filters[%d].", path, j), filter)
 		}
 		r.faults, r.uses = append(r.faults, f.faults...), append(r.uses, f.uses...)
-		r.route.Backends = append(r.route.Backends, &api.RouteBackend{
-			Backend:         backend.Reference,
-			Weight:          weight,
-			BackendPolicies: f.backendPolicies(),
-		})
+		backend.BackendPolicies = f.backendPolicies()
+		r.backends = append(r.backends, backend)
 	}
 }
 
-// addToBackend translates a filter of a backendRef, where the proxy knows
-// fewer kinds.
-func (f *filters) addToBackend(path string, spec gwv1.HTTPRouteFilter) {
-	switch spec.Type {
-	case gwv1.HTTPRouteFilterRequestHeaderModifier, gwv1.HTTPRouteFilterResponseHeaderModifier,
-		gwv1.HTTPRouteFilterRequestRedirect, gwv1.HTTPRouteFilterRequestMirror:
-		f.add(path, spec)
-	default:
-		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%stype %q is not supported on a backendRef", path, spec.Type))
+func (r *rule) resolve(path string, ref gwv1.BackendObjectReference) *api.BackendReference {
+	backend := r.in.Backends.Resolve(r.ctx, r.from, ref)
+	if backend.Problem != nil {
+		r.faults = append(r.faults, referenceFault(path, backend.Problem, false))
 	}
+	if backend.Key != "" {
+		r.uses = append(r.uses, backend.Key)
+	}
+	return backend.Reference
 }

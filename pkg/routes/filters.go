@@ -2,6 +2,7 @@ package routes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -17,10 +18,14 @@ import (
 // must hear of them. Several filters of one kind would replace each other in
 // the proxy, so they are merged here.
 type filters struct {
-	ctx     krt.HandlerContext
-	in      Inputs
-	from    references.From
-	prefix  bool // every match of the rule is a path prefix
+	ctx    krt.HandlerContext
+	in     Inputs
+	from   references.From
+	prefix bool // every match of the rule is a path prefix
+	// allowed are the types that may occur, nil for all; place says where they
+	// stand, for messages.
+	allowed []gwv1.HTTPRouteFilterType
+	place   string
 	faults  []*fault
 	uses    []string
 	ordered []*api.TrafficPolicySpec
@@ -35,6 +40,10 @@ func (f *filters) fail(fault *fault) { f.faults = append(f.faults, fault) }
 
 // add translates one filter; path names it in messages.
 func (f *filters) add(path string, spec gwv1.HTTPRouteFilter) {
+	if f.allowed != nil && !slices.Contains(f.allowed, spec.Type) {
+		f.fail(invalid(gwv1.RouteReasonIncompatibleFilters, "%stype %q is not supported %s", path, spec.Type, f.place))
+		return
+	}
 	switch spec.Type {
 	case gwv1.HTTPRouteFilterRequestHeaderModifier:
 		f.request = f.modifier(path+"requestHeaderModifier", f.request, spec.RequestHeaderModifier)

@@ -17,13 +17,17 @@ import (
 // the matches without a fault come back all the same, so that their requests
 // get the broken rule's error and don't fall to a less specific rule.
 func matches(specs []gwv1.HTTPRouteMatch) ([]*api.RouteMatch, *fault) {
+	return collect(specs, match)
+}
+
+func collect[S any](specs []S, translate func(S) (*api.RouteMatch, *fault)) ([]*api.RouteMatch, *fault) {
 	if len(specs) == 0 {
-		specs = []gwv1.HTTPRouteMatch{{}}
+		specs = make([]S, 1)
 	}
 	out := make([]*api.RouteMatch, 0, len(specs))
 	var first *fault
 	for i, spec := range specs {
-		match, f := match(spec)
+		match, f := translate(spec)
 		if f == nil {
 			out = append(out, match)
 			continue
@@ -45,20 +49,8 @@ func match(spec gwv1.HTTPRouteMatch) (*api.RouteMatch, *fault) {
 	if spec.Method != nil {
 		out.Method = &api.MethodMatch{Exact: string(*spec.Method)}
 	}
-	seen := map[string]bool{}
-	for i, header := range spec.Headers {
-		// Only the first entry of a name counts (Gateway API, HTTPHeaderMatch).
-		name := http.CanonicalHeaderKey(string(header.Name))
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		translated, f := headerMatch(header)
-		if f != nil {
-			f.message = at("headers", i) + f.message
-			return nil, f
-		}
-		out.Headers = append(out.Headers, translated)
+	if out.Headers, f = headerMatches(spec.Headers); f != nil {
+		return nil, f
 	}
 	seenQuery := map[gwv1.HTTPHeaderName]bool{}
 	for i, query := range spec.QueryParams {
@@ -72,6 +64,26 @@ func match(spec gwv1.HTTPRouteMatch) (*api.RouteMatch, *fault) {
 			return nil, f
 		}
 		out.QueryParams = append(out.QueryParams, translated)
+	}
+	return out, nil
+}
+
+func headerMatches(specs []gwv1.HTTPHeaderMatch) ([]*api.HeaderMatch, *fault) {
+	var out []*api.HeaderMatch
+	seen := map[string]bool{}
+	for i, header := range specs {
+		// Only the first entry of a name counts (Gateway API, HTTPHeaderMatch).
+		name := http.CanonicalHeaderKey(string(header.Name))
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		translated, f := headerMatch(header)
+		if f != nil {
+			f.message = at("headers", i) + f.message
+			return nil, f
+		}
+		out = append(out, translated)
 	}
 	return out, nil
 }

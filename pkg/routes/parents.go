@@ -18,14 +18,6 @@ import (
 // maxParents is the limit of the API on status.parents.
 const maxParents = 32
 
-// source is what attachment needs to know of a route.
-type source struct {
-	kind       string
-	meta       metav1.ObjectMeta
-	hostnames  []string
-	parentRefs []gwv1.ParentReference
-}
-
 // attachment is one parentRef that names an object of ours.
 type attachment struct {
 	ref       gwv1.ParentReference
@@ -44,10 +36,23 @@ type refusal struct {
 // The more a listener has in common with what the route asked for, the more
 // its refusal tells; the highest rank is reported.
 const (
-	rankParent = iota
+	// rankNone: the parent has no listener at all.
+	rankNone = iota
+	// rankParent: neither sectionName nor port fit.
+	rankParent
+	// rankPort: the port fits, but not the sectionName.
+	rankPort
+	// rankSection: the sectionName fits, but not the port.
+	rankSection
 	rankHostname
 	rankNotAllowed
 )
+
+// tellsMore orders refusals. Among equals the text decides, and not the order
+// of the listeners.
+func (r *refusal) tellsMore(other *refusal) bool {
+	return r.rank > other.rank || r.rank == other.rank && r.message < other.message
+}
 
 // attach evaluates every parentRef on its own. References to objects that
 // aren't ours leave no trace.
@@ -71,7 +76,7 @@ func attach(ctx krt.HandlerContext, in Inputs, route source) []attachment {
 				continue
 			}
 			if refused := refuse(ctx, in, route, a, listener); refused != nil {
-				if len(a.listeners) == 0 && refused.rank >= a.refusal.rank {
+				if refused.tellsMore(a.refusal) {
 					a.refusal = refused
 				}
 				continue
@@ -89,20 +94,24 @@ func attach(ctx krt.HandlerContext, in Inputs, route source) []attachment {
 // refuse returns why listener doesn't take the route, nil if it does. The
 // order of the checks is that of the reasons that users need to see first.
 func refuse(ctx krt.HandlerContext, in Inputs, route source, a attachment, listener gateways.Listener) *refusal {
+	port := a.ref.Port == nil || int32(*a.ref.Port) == listener.Port
+	section := a.ref.SectionName == nil || string(*a.ref.SectionName) == listener.Name
 	switch {
-	case a.ref.Port != nil && int32(*a.ref.Port) != listener.Port:
+	case !port && !section:
 		return &refusal{rankParent, gwv1.RouteReasonNoMatchingParent, fmt.Sprintf("port %d not found", *a.ref.Port)}
-	case a.ref.SectionName != nil && string(*a.ref.SectionName) != listener.Name:
-		return &refusal{rankParent, gwv1.RouteReasonNoMatchingParent, fmt.Sprintf("sectionName %q not found", *a.ref.SectionName)}
+	case !port:
+		return &refusal{rankSection, gwv1.RouteReasonNoMatchingParent, fmt.Sprintf("port %d not found", *a.ref.Port)}
+	case !section:
+		return &refusal{rankPort, gwv1.RouteReasonNoMatchingParent, fmt.Sprintf("sectionName %q not found", *a.ref.SectionName)}
 	case !anyIntersects(listener.Hostname, route.hostnames):
 		return &refusal{rankHostname, gwv1.RouteReasonNoMatchingListenerHostname,
 			fmt.Sprintf("no hostnames matched parent hostname %q", listener.Hostname)}
 	case !namespaceAllowed(ctx, in, a.parent.Namespace, route.meta.Namespace, listener):
 		return &refusal{rankNotAllowed, gwv1.RouteReasonNotAllowedByListeners,
 			fmt.Sprintf("hostnames matched parent hostname %q, but namespace %q is not allowed by the parent", listener.Hostname, route.meta.Namespace)}
-	case !slices.Contains(listener.Kinds, route.kind):
+	case !slices.Contains(listener.Kinds, route.kind.name):
 		return &refusal{rankNotAllowed, gwv1.RouteReasonNotAllowedByListeners,
-			fmt.Sprintf("kind %s is not allowed by listener %q; it takes: %s", route.kind, listener.Name, cmp.Or(strings.Join(listener.Kinds, ", "), "nothing"))}
+			fmt.Sprintf("kind %s is not allowed by listener %q; it takes: %s", route.kind.name, listener.Name, cmp.Or(strings.Join(listener.Kinds, ", "), "nothing"))}
 	default:
 		return nil
 	}

@@ -54,6 +54,11 @@ type Inputs struct {
 	Parents    krt.Collection[gateways.Parent]
 	Namespaces krt.Collection[Namespace]
 	Backends   references.Backends
+	// Controller is the controllerName of entries that no GatewayClass is
+	// behind: those for a parent that is a route.
+	Controller string
+
+	delegations delegations
 }
 
 // UseKey says that the proxies of gateway need backend, a key of

@@ -6,11 +6,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayclient "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned"
+	gatewayv1 "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned/typed/apis/v1"
 
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/pkg/gateways"
 	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/policies"
 	"agentgateway.dev/controller/pkg/routes"
 )
 
@@ -18,16 +20,21 @@ import (
 type Desired struct {
 	Classes  krt.Collection[gateways.Class]
 	Gateways krt.Collection[gateways.Status]
-	// HTTPRoutes are keyed by "HTTPRoute/<namespace>/<name>".
-	HTTPRoutes krt.Collection[routes.Route]
+	// ListenerSets are those whose Gateway is ours.
+	ListenerSets krt.Collection[gateways.Status]
+	// Routes are keyed by "<kind>/<namespace>/<name>".
+	Routes krt.Collection[routes.Route]
+	// BackendTLSPolicies are keyed by "BackendTLSPolicy/<namespace>/<name>". The
+	// kind is left out where the collection is nil.
+	BackendTLSPolicies krt.Collection[policies.Status]
 }
 
-// Kinds lists every kind whose status is written. Entries of routes that carry
-// one of controllers are ours.
+// Kinds lists every kind whose status is written. Entries of routes and
+// policies that carry one of controllers are ours.
 func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, controllers []string) []Kind {
 	api := client.GatewayV1()
 	none := metav1.UpdateOptions{}
-	return []Kind{
+	kinds := []Kind{
 		Of(Registration[*gwv1.GatewayClass, gateways.Class]{
 			Name: "GatewayClass", Live: in.GatewayClasses, Desired: desired.Classes, Merge: mergeClass,
 			Update: func(ctx context.Context, class *gwv1.GatewayClass) (*gwv1.GatewayClass, error) {
@@ -40,18 +47,49 @@ func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, c
 				return api.Gateways(gateway.Namespace).UpdateStatus(ctx, gateway, none)
 			},
 		}),
-		Of(Registration[*gwv1.HTTPRoute, routes.Route]{
-			Name: "HTTPRoute", Live: in.HTTPRoutes, Desired: desired.HTTPRoutes, Prefix: "HTTPRoute/",
-			Merge: func(live *gwv1.HTTPRoute, route routes.Route, now metav1.Time) (*gwv1.HTTPRoute, bool) {
-				parents, differs := mergeParents(live.Status.Parents, route.Parents, controllers, live.Namespace, now)
-				return &gwv1.HTTPRoute{
-					ObjectMeta: identity(live),
-					Status:     gwv1.HTTPRouteStatus{RouteStatus: gwv1.RouteStatus{Parents: parents}},
-				}, differs
-			},
-			Update: func(ctx context.Context, route *gwv1.HTTPRoute) (*gwv1.HTTPRoute, error) {
-				return api.HTTPRoutes(route.Namespace).UpdateStatus(ctx, route, none)
+		Of(Registration[*gwv1.ListenerSet, gateways.Status]{
+			Name: "ListenerSet", Live: in.ListenerSets, Desired: desired.ListenerSets, Merge: mergeListenerSet,
+			Update: func(ctx context.Context, set *gwv1.ListenerSet) (*gwv1.ListenerSet, error) {
+				return api.ListenerSets(set.Namespace).UpdateStatus(ctx, set, none)
 			},
 		}),
+		routeKind[*gwv1.HTTPRoute, gatewayv1.HTTPRouteInterface]{
+			name: "HTTPRoute", live: in.HTTPRoutes, client: api.HTTPRoutes,
+			parents: func(r *gwv1.HTTPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
+			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.HTTPRoute {
+				return &gwv1.HTTPRoute{ObjectMeta: meta, Status: gwv1.HTTPRouteStatus{RouteStatus: status}}
+			},
+		}.of(desired.Routes, controllers),
+		routeKind[*gwv1.GRPCRoute, gatewayv1.GRPCRouteInterface]{
+			name: "GRPCRoute", live: in.GRPCRoutes, client: api.GRPCRoutes,
+			parents: func(r *gwv1.GRPCRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
+			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.GRPCRoute {
+				return &gwv1.GRPCRoute{ObjectMeta: meta, Status: gwv1.GRPCRouteStatus{RouteStatus: status}}
+			},
+		}.of(desired.Routes, controllers),
+		routeKind[*gwv1.TCPRoute, gatewayv1.TCPRouteInterface]{
+			name: "TCPRoute", live: in.TCPRoutes, client: api.TCPRoutes,
+			parents: func(r *gwv1.TCPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
+			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TCPRoute {
+				return &gwv1.TCPRoute{ObjectMeta: meta, Status: gwv1.TCPRouteStatus{RouteStatus: status}}
+			},
+		}.of(desired.Routes, controllers),
+		routeKind[*gwv1.TLSRoute, gatewayv1.TLSRouteInterface]{
+			name: "TLSRoute", live: in.TLSRoutes, client: api.TLSRoutes,
+			parents: func(r *gwv1.TLSRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
+			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TLSRoute {
+				return &gwv1.TLSRoute{ObjectMeta: meta, Status: gwv1.TLSRouteStatus{RouteStatus: status}}
+			},
+		}.of(desired.Routes, controllers),
 	}
+	return append(kinds, Of(Registration[*gwv1.BackendTLSPolicy, policies.Status]{
+		Name: "BackendTLSPolicy", Live: in.BackendTLSPolicies, Desired: desired.BackendTLSPolicies, Prefix: "BackendTLSPolicy/",
+		Merge: func(live *gwv1.BackendTLSPolicy, status policies.Status, now metav1.Time) (*gwv1.BackendTLSPolicy, bool) {
+			ancestors, differs := mergeAncestors(live.Status.Ancestors, status.Ancestors, controllers, live.Namespace, now)
+			return &gwv1.BackendTLSPolicy{ObjectMeta: identity(live), Status: gwv1.PolicyStatus{Ancestors: ancestors}}, differs
+		},
+		Update: func(ctx context.Context, policy *gwv1.BackendTLSPolicy) (*gwv1.BackendTLSPolicy, error) {
+			return api.BackendTLSPolicies(policy.Namespace).UpdateStatus(ctx, policy, none)
+		},
+	}))
 }

@@ -23,7 +23,8 @@ var (
 		string(gwv1.ListenerConditionAccepted), string(gwv1.ListenerConditionConflicted),
 		string(gwv1.ListenerConditionProgrammed), string(gwv1.ListenerConditionResolvedRefs),
 	}
-	routeConditions = []string{
+	listenerSetConditions = []string{string(gwv1.ListenerSetConditionAccepted), string(gwv1.ListenerSetConditionProgrammed)}
+	routeConditions       = []string{
 		string(gwv1.RouteConditionAccepted), string(gwv1.RouteConditionResolvedRefs), string(gwv1.RouteConditionPartiallyInvalid),
 	}
 )
@@ -50,15 +51,53 @@ func mergeClass(live *gwv1.GatewayClass, desired gateways.Class, now metav1.Time
 	return &gwv1.GatewayClass{ObjectMeta: identity(live), Status: status}, true
 }
 
-// mergeGateway sets conditions and listeners, and the addresses once they are
-// known. What else there is stays as it is.
+// mergeGateway sets conditions, listeners and the number of ListenerSets, and
+// the addresses once they are known. What else there is stays as it is.
 func mergeGateway(live *gwv1.Gateway, desired gateways.Status, now metav1.Time) (*gwv1.Gateway, bool) {
 	status := live.Status
 	status.Conditions = conditions.Merge(live.Status.Conditions, desired.Conditions, gatewayConditions, now)
-	status.Listeners = make([]gwv1.ListenerStatus, 0, len(desired.Listeners))
-	for _, listener := range desired.Listeners {
+	status.Listeners = mergeListeners(live.Status.Listeners, desired.Listeners, now)
+	status.AttachedListenerSets = &desired.AttachedListenerSets
+	// Older versions of the API drop the number: its absence alone is no reason
+	// to write a zero again and again.
+	var attached int32
+	if live.Status.AttachedListenerSets != nil {
+		attached = *live.Status.AttachedListenerSets
+	}
+	if desired.Provisioned {
+		status.Addresses = desired.Addresses
+	}
+	if sameConditions(live.Status.Conditions, status.Conditions) && slices.EqualFunc(live.Status.Listeners, status.Listeners, sameListener) &&
+		attached == desired.AttachedListenerSets && slices.EqualFunc(live.Status.Addresses, status.Addresses, gateways.EqualAddress) {
+		return nil, false
+	}
+	return &gwv1.Gateway{ObjectMeta: identity(live), Status: status}, true
+}
+
+// mergeListenerSet sets conditions and listeners.
+func mergeListenerSet(live *gwv1.ListenerSet, desired gateways.Status, now metav1.Time) (*gwv1.ListenerSet, bool) {
+	before := make([]gwv1.ListenerStatus, 0, len(live.Status.Listeners))
+	for _, listener := range live.Status.Listeners {
+		before = append(before, gwv1.ListenerStatus(listener))
+	}
+	merged := mergeListeners(before, desired.Listeners, now)
+	status := gwv1.ListenerSetStatus{Conditions: conditions.Merge(live.Status.Conditions, desired.Conditions, listenerSetConditions, now)}
+	for _, listener := range merged {
+		status.Listeners = append(status.Listeners, gwv1.ListenerEntryStatus(listener))
+	}
+	if sameConditions(live.Status.Conditions, status.Conditions) && slices.EqualFunc(before, merged, sameListener) {
+		return nil, false
+	}
+	return &gwv1.ListenerSet{ObjectMeta: identity(live), Status: status}, true
+}
+
+// mergeListeners returns desired with the conditions of others and the
+// transition times that live has. Listeners that aren't desired are dropped.
+func mergeListeners(live, desired []gwv1.ListenerStatus, now metav1.Time) []gwv1.ListenerStatus {
+	merged := make([]gwv1.ListenerStatus, 0, len(desired))
+	for _, listener := range desired {
 		var before []metav1.Condition
-		for _, old := range live.Status.Listeners {
+		for _, old := range live {
 			if old.Name == listener.Name {
 				before = old.Conditions
 			}
@@ -67,16 +106,9 @@ func mergeGateway(live *gwv1.Gateway, desired gateways.Status, now metav1.Time) 
 		if listener.SupportedKinds == nil {
 			listener.SupportedKinds = []gwv1.RouteGroupKind{}
 		}
-		status.Listeners = append(status.Listeners, listener)
+		merged = append(merged, listener)
 	}
-	if desired.Provisioned {
-		status.Addresses = desired.Addresses
-	}
-	if sameConditions(live.Status.Conditions, status.Conditions) && slices.EqualFunc(live.Status.Listeners, status.Listeners, sameListener) &&
-		slices.EqualFunc(live.Status.Addresses, status.Addresses, gateways.EqualAddress) {
-		return nil, false
-	}
-	return &gwv1.Gateway{ObjectMeta: identity(live), Status: status}, true
+	return merged
 }
 
 // mergeParents returns status.parents of a route: the entries of other

@@ -157,6 +157,8 @@ func TestMergeGateway(t *testing.T) {
 		NamespacedName: types.NamespacedName{Namespace: "default", Name: "gw"},
 		Conditions:     []metav1.Condition{accepted},
 		Listeners:      []gwv1.ListenerStatus{listener("http", 2, accepted)},
+
+		AttachedListenerSets: 3,
 	}
 	untouched := live.DeepCopy()
 	got, differs := mergeGateway(live, desired, now)
@@ -166,9 +168,10 @@ func TestMergeGateway(t *testing.T) {
 	want := &gwv1.Gateway{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "gw", UID: "u", ResourceVersion: "7"},
 		Status: gwv1.GatewayStatus{
-			Addresses:  live.Status.Addresses,
-			Conditions: []metav1.Condition{at(before, accepted), theirs},
-			Listeners:  []gwv1.ListenerStatus{listener("http", 2, at(before, accepted))},
+			Addresses:            live.Status.Addresses,
+			Conditions:           []metav1.Condition{at(before, accepted), theirs},
+			Listeners:            []gwv1.ListenerStatus{listener("http", 2, at(before, accepted))},
+			AttachedListenerSets: new(int32(3)),
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -182,6 +185,76 @@ func TestMergeGateway(t *testing.T) {
 	got.Status.Conditions[0], got.Status.Conditions[1] = got.Status.Conditions[1], got.Status.Conditions[0]
 	if _, differs := mergeGateway(got, desired, metav1.Now()); differs {
 		t.Error("the order of conditions is fought about")
+	}
+}
+
+// TestMergeAttachedListenerSets: the number alone is reason to write, unless an
+// API that doesn't know the field has dropped a zero.
+func TestMergeAttachedListenerSets(t *testing.T) {
+	accepted := conditions.True("Accepted", "Accepted", "", 1)
+	live := &gwv1.Gateway{Status: gwv1.GatewayStatus{Conditions: []metav1.Condition{at(before, accepted)}}}
+	desired := gateways.Status{Conditions: []metav1.Condition{accepted}}
+	if _, differs := mergeGateway(live, desired, now); differs {
+		t.Error("a zero that isn't there is written for itself")
+	}
+	desired.AttachedListenerSets = 1
+	got, differs := mergeGateway(live, desired, now)
+	if !differs || *got.Status.AttachedListenerSets != 1 {
+		t.Errorf("another number isn't written: %+v", got)
+	}
+	desired.AttachedListenerSets = 0
+	got, differs = mergeGateway(got, desired, now)
+	if !differs || got.Status.AttachedListenerSets == nil || *got.Status.AttachedListenerSets != 0 {
+		t.Errorf("a zero that follows another number isn't written: %+v", got)
+	}
+}
+
+func TestMergeListenerSet(t *testing.T) {
+	accepted, certified := conditions.True("Accepted", "Accepted", "", 2), conditions.True("example.com/Certified", "Yes", "", 1)
+	pending := metav1.Condition{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending"}
+	programmed := conditions.True("Programmed", "Programmed", "", 2)
+	kinds := []gwv1.RouteGroupKind{{Kind: "HTTPRoute"}}
+	live := &gwv1.ListenerSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "ls", UID: "u", ResourceVersion: "7", Labels: map[string]string{"a": "b"}},
+		Status: gwv1.ListenerSetStatus{
+			Conditions: []metav1.Condition{at(before, accepted), at(before, pending), at(before, certified)},
+			Listeners: []gwv1.ListenerEntryStatus{
+				{Name: "gone", Conditions: []metav1.Condition{at(before, accepted)}},
+				{Name: "l", SupportedKinds: kinds, Conditions: []metav1.Condition{at(before, accepted), at(before, certified)}},
+			},
+		},
+	}
+	desired := gateways.Status{
+		Conditions: []metav1.Condition{accepted, programmed},
+		Listeners:  []gwv1.ListenerStatus{{Name: "l", SupportedKinds: kinds, AttachedRoutes: 1, Conditions: []metav1.Condition{accepted}}},
+	}
+	untouched := live.DeepCopy()
+	got, differs := mergeListenerSet(live, desired, now)
+	if !differs {
+		t.Fatal("no difference")
+	}
+	want := &gwv1.ListenerSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "ls", UID: "u", ResourceVersion: "7"},
+		Status: gwv1.ListenerSetStatus{
+			Conditions: []metav1.Condition{at(before, accepted), at(now, programmed), at(before, certified)},
+			Listeners: []gwv1.ListenerEntryStatus{
+				{Name: "l", SupportedKinds: kinds, AttachedRoutes: 1, Conditions: []metav1.Condition{at(before, accepted), at(before, certified)}},
+			},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("written ListenerSet (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(untouched, live); diff != "" {
+		t.Errorf("the live ListenerSet was changed (-want +got):\n%s", diff)
+	}
+	if _, differs := mergeListenerSet(got, desired, metav1.Now()); differs {
+		t.Error("merging again is not the end of it")
+	}
+	// One that its Gateway doesn't take any more has no listeners.
+	refused := gateways.Status{Conditions: []metav1.Condition{conditions.False("Accepted", "NotAllowed", "", 2)}}
+	if got, differs := mergeListenerSet(got, refused, now); !differs || len(got.Status.Listeners) != 0 {
+		t.Errorf("the listeners of a refused ListenerSet stay: %+v", got)
 	}
 }
 

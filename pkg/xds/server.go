@@ -45,7 +45,9 @@ type Limits struct {
 	MaxStreams int
 	// NewStreamsPerSecond bounds how fast streams are accepted, with bursts of
 	// a second's worth: each costs a token review and possibly a comparison of
-	// everything. Default 100.
+	// everything. A proxy that is refused doubles its waits, so the bound must
+	// let all proxies of a large installation back in within seconds when a
+	// replica ends. Default 400.
 	NewStreamsPerSecond float64
 	// FirstRequestTimeout is for authentication and for a client to say who it
 	// is. Default 15 s.
@@ -69,7 +71,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	l.MaxStreams = cmp.Or(l.MaxStreams, 10000)
-	l.NewStreamsPerSecond = cmp.Or(l.NewStreamsPerSecond, 100)
+	l.NewStreamsPerSecond = cmp.Or(l.NewStreamsPerSecond, 400)
 	l.FirstRequestTimeout = cmp.Or(l.FirstRequestTimeout, 15*time.Second)
 	l.SendTimeout = cmp.Or(l.SendTimeout, time.Minute)
 	l.AnswerTimeout = cmp.Or(l.AnswerTimeout, 2*time.Minute)

@@ -3,7 +3,6 @@ package golden
 import (
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -105,10 +104,6 @@ func randomService(rng *rand.Rand) *corev1.Service {
 	return service
 }
 
-func randomSecret(rng *rand.Rand) *corev1.Secret {
-	return &corev1.Secret{TypeMeta: typed("Secret"), ObjectMeta: named(rng, "x"), Data: map[string][]byte{"k": []byte(pick(rng, "1", "2"))}}
-}
-
 func randomEndpointSlice(rng *rand.Rand) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{TypeMeta: typed("EndpointSlice"), ObjectMeta: named(rng, "e1", "e2"), AddressType: discoveryv1.AddressTypeIPv4}
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: pick(rng, "s1", "s2", "s3")}
@@ -139,15 +134,15 @@ func randomGateway(rng *rand.Rand) *gwv1.Gateway {
 	gateway.Annotations = pick(rng, nil, nil, map[string]string{"agentgateway.dev/internal-ports": pick(rng, "80", "81", "9999")})
 	gateway.Spec.GatewayClassName = often[gwv1.ObjectName](rng, "c1", "c2", "absent")
 	for i := range 1 + rng.IntN(4) {
-		gateway.Spec.Listeners = append(gateway.Spec.Listeners, gwv1.Listener{
-			Name:          gwv1.SectionName(fmt.Sprintf("l%d", (3-i+rng.IntN(2)*2)%4)),
-			Protocol:      often(rng, gwv1.HTTPProtocolType, gwv1.UDPProtocolType),
-			Port:          pick[gwv1.PortNumber](rng, 80, 81, 82, 83),
-			Hostname:      often[*gwv1.Hostname](rng, nil, new(gwv1.Hostname("*.test")), new(gwv1.Hostname("X.Test"))),
-			AllowedRoutes: randomAllowedRoutes(rng),
-		})
+		listener := randomListener(rng)
+		listener.Name = gwv1.SectionName(fmt.Sprintf("l%d", (3-i+rng.IntN(2)*2)%4))
+		gateway.Spec.Listeners = append(gateway.Spec.Listeners, listener)
 	}
 	gateway.Spec.Listeners = distinctNames(gateway.Spec.Listeners)
+	gateway.Spec.AllowedListeners = randomAllowedListeners(rng)
+	if rng.IntN(2) == 0 {
+		gateway.Spec.TLS = randomGatewayTLS(rng)
+	}
 	if rng.IntN(8) == 0 {
 		gateway.Spec.Addresses = []gwv1.GatewaySpecAddress{{Value: "10.0.0.1"}, {Type: maybe(rng, gwv1.HostnameAddressType, "test/fake"), Value: "there"}}
 	}
@@ -180,20 +175,12 @@ func randomAllowedRoutes(rng *rand.Rand) *gwv1.AllowedRoutes {
 }
 
 func randomHTTPRoute(rng *rand.Rand) *gwv1.HTTPRoute {
-	route := &gwv1.HTTPRoute{TypeMeta: typed("HTTPRoute"), ObjectMeta: named(rng, "r1", "r2", "r3", "r4", "r5", "r6")}
-	if created := rng.IntN(3); created > 0 {
-		route.CreationTimestamp = metav1.NewTime(time.Unix(int64(created), 0))
-	}
-	route.Spec.ParentRefs = some(rng, 3, func(rng *rand.Rand) gwv1.ParentReference {
-		return gwv1.ParentReference{
-			Namespace:   maybe[gwv1.Namespace](rng, "a", "b"),
-			Name:        often[gwv1.ObjectName](rng, "g1", "g2", "absent"),
-			SectionName: often(rng, nil, new(gwv1.SectionName("l0")), new(gwv1.SectionName("l1"))),
-			Port:        often(rng, nil, new(gwv1.PortNumber(80))),
-		}
-	})
-	route.Spec.Hostnames = some(rng, 2, func(rng *rand.Rand) gwv1.Hostname { return pick[gwv1.Hostname](rng, "x.test", "*.test", "other.org") })
+	route := &gwv1.HTTPRoute{TypeMeta: typed("HTTPRoute"), ObjectMeta: randomRouteMeta(rng, "r1", "r2", "r3", "r4", "r5", "r6")}
+	route.Spec.ParentRefs, route.Spec.Hostnames = randomParents(rng), randomHostnames(rng)
 	route.Spec.Rules = some(rng, 2, randomRule)
+	if rng.IntN(3) == 0 {
+		delegate(rng, route)
+	}
 	return route
 }
 
@@ -206,7 +193,7 @@ func randomRule(rng *rand.Rand) gwv1.HTTPRouteRule {
 		}}
 	})
 	rule.BackendRefs = some(rng, 3, func(rng *rand.Rand) gwv1.HTTPBackendRef {
-		return gwv1.HTTPBackendRef{BackendRef: gwv1.BackendRef{BackendObjectReference: randomReference(rng), Weight: maybe[int32](rng, 0, 3)}}
+		return gwv1.HTTPBackendRef{BackendRef: randomBackend(rng)}
 	})
 	rule.Filters = some(rng, 2, randomFilter)
 	if rng.IntN(3) == 0 {
@@ -252,8 +239,8 @@ func randomReferenceGrant(rng *rand.Rand) *gwv1beta1.ReferenceGrant {
 		TypeMeta:   typed("ReferenceGrant"),
 		ObjectMeta: named(rng, "x", "y"),
 		Spec: gwv1beta1.ReferenceGrantSpec{
-			From: []gwv1beta1.ReferenceGrantFrom{{Group: gwv1.GroupName, Kind: pick[gwv1.Kind](rng, "HTTPRoute", "HTTPRoute", "Gateway"), Namespace: gwv1.Namespace(randomNamespaceName(rng))}},
-			To:   []gwv1beta1.ReferenceGrantTo{{Kind: "Secret"}, {Kind: "Service", Name: maybe[gwv1.ObjectName](rng, "s1", "s2")}},
+			From: []gwv1beta1.ReferenceGrantFrom{{Group: gwv1.GroupName, Kind: pick[gwv1.Kind](rng, "HTTPRoute", "HTTPRoute", "GRPCRoute", "TCPRoute", "Gateway"), Namespace: gwv1.Namespace(randomNamespaceName(rng))}},
+			To:   []gwv1beta1.ReferenceGrantTo{{Kind: pick[gwv1.Kind](rng, "Secret", "ConfigMap")}, {Kind: "Service", Name: maybe[gwv1.ObjectName](rng, "s1", "s2")}},
 		},
 	}
 }

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -14,7 +15,7 @@ import (
 // must keep: a proxy would refuse the resource, never match it, apply only a
 // part of it, or fall over.
 func violations(document offline.Document) []string {
-	c := &checker{names: map[string]bool{}}
+	c := &checker{names: map[string]bool{}, places: map[string]bool{}}
 	for _, resource := range document.Resources {
 		c.names[resource.Gateway+"|"+resource.Name] = true
 	}
@@ -40,8 +41,8 @@ func violations(document offline.Document) []string {
 }
 
 type checker struct {
-	names map[string]bool
-	found []string
+	names, places map[string]bool
+	found         []string
 }
 
 func (c *checker) complain(name, format string, args ...any) {
@@ -60,11 +61,15 @@ func (c *checker) resource(gateway, name string, message *api.Resource) {
 	case *api.Resource_Route:
 		key = "route/" + kind.Route.GetKey()
 		c.route(gateway, name, kind.Route)
+	case *api.Resource_TcpRoute:
+		key = "tcp_route/" + kind.TcpRoute.GetKey()
+		c.tcpRoute(gateway, name, kind.TcpRoute)
 	case *api.Resource_Policy:
 		key = "policy/" + kind.Policy.GetKey()
 		if kind.Policy.GetTarget().GetKind() == nil || kind.Policy.GetKind() == nil {
 			c.complain(name, "a policy without target or kind")
 		}
+		c.targeted(gateway, name, kind.Policy)
 	default:
 		c.complain(name, "unexpected kind %T", kind)
 	}
@@ -83,21 +88,70 @@ func (c *checker) listener(gateway, name string, listener *api.Listener) {
 	if listener.GetProtocol() == api.Protocol_UNKNOWN {
 		c.complain(name, "protocol UNKNOWN")
 	}
-	if listener.GetProtocol() == api.Protocol_HTTP && listener.GetTls() != nil {
-		c.complain(name, "HTTP with tls")
-	}
+	c.terminates(name, listener)
 	if listener.GetHostname() != strings.ToLower(listener.GetHostname()) {
 		c.complain(name, "hostname %q isn't in lower case", listener.GetHostname())
 	}
 }
 
-func (c *checker) route(gateway, name string, route *api.Route) {
-	if !c.names[gateway+"|listener/"+route.GetListenerKey()] {
-		c.complain(name, "listener %q isn't sent to this Gateway", route.GetListenerKey())
+// terminates checks that a proxy would take protocol and tls together.
+func (c *checker) terminates(name string, listener *api.Listener) {
+	tls := listener.GetTls()
+	switch listener.GetProtocol() {
+	case api.Protocol_HTTPS:
+		if tls == nil {
+			c.complain(name, "HTTPS without tls")
+		}
+	case api.Protocol_TLS:
+	default:
+		if tls != nil {
+			c.complain(name, "%s with tls", listener.GetProtocol())
+		}
 	}
-	if route.GetName() == nil {
+	if tls != nil && tls.GetCertificateSource() != api.TLSConfig_ISTIO_WORKLOAD && (len(tls.GetCert()) == 0 || len(tls.GetPrivateKey()) == 0) {
+		c.complain(name, "tls without certificate")
+	}
+}
+
+func (c *checker) tcpRoute(gateway, name string, route *api.TCPRoute) {
+	c.parent(gateway, name, route.GetListenerKey())
+	c.named(name, route.GetName(), route.GetHostnames(), route.GetBackends())
+	for _, backend := range route.GetBackends() {
+		if backend.RouteGroupKey != nil || len(backend.GetBackendPolicies()) > 0 {
+			c.complain(name, "a proxy reads only backend and weight here")
+		}
+	}
+}
+
+func (c *checker) parent(gateway, name, listener string) {
+	if !c.names[gateway+"|listener/"+listener] {
+		c.complain(name, "listener %q isn't sent to this Gateway", listener)
+	}
+}
+
+func (c *checker) named(name string, identity *api.RouteName, hostnames []string, backends []*api.RouteBackend) {
+	if identity == nil {
 		c.complain(name, "no name")
 	}
+	if slices.Contains(hostnames, "*") {
+		c.complain(name, "a bare wildcard as hostname never matches")
+	}
+	for _, backend := range backends {
+		if backend.GetWeight() < 0 {
+			c.complain(name, "negative weight")
+		}
+		c.port(name, backend.GetBackend().GetPort(), true)
+	}
+}
+
+func (c *checker) route(gateway, name string, route *api.Route) {
+	switch {
+	case route.RouteGroupKey == nil:
+		c.parent(gateway, name, route.GetListenerKey())
+	case route.GetRouteGroupKey() == "" || route.GetListenerKey() != "":
+		c.complain(name, "neither quite in a group nor on a listener")
+	}
+	c.named(name, route.GetName(), route.GetHostnames(), route.GetBackends())
 	if len(route.GetMatches()) == 0 {
 		c.complain(name, "no matches: it can never match")
 	}
@@ -108,15 +162,6 @@ func (c *checker) route(gateway, name string, route *api.Route) {
 		}
 		if _, ok := match.GetPath().GetKind().(*api.PathMatch_PathPrefix); !ok {
 			prefix = false
-		}
-	}
-	for _, backend := range route.GetBackends() {
-		if backend.GetWeight() < 0 {
-			c.complain(name, "negative weight")
-		}
-		c.port(name, backend.GetBackend().GetPort(), true)
-		if len(route.GetHostnames()) == 1 && route.GetHostnames()[0] == "*" {
-			c.complain(name, "a bare wildcard as hostname never matches")
 		}
 	}
 	kinds := map[string]bool{}
