@@ -20,6 +20,8 @@ const (
 	// apiServiceIP is the first address of serviceIPRange, which the API
 	// server gives to the Service "kubernetes".
 	apiServiceIP = "10.96.0.1"
+	// clusterDNS is where the node's name server answers.
+	clusterDNS = "10.96.0.10"
 
 	serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
 
@@ -47,6 +49,10 @@ func prepareAPIServer(ctx context.Context, listener net.Listener, etcdURL string
 		"--tls-cert-file="+c.serverCertificate,
 		"--tls-private-key-file="+c.serverKey,
 		"--client-ca-file="+c.authority,
+		"--kubelet-certificate-authority="+c.authority,
+		"--kubelet-client-certificate="+c.kubeletClientCertificate,
+		"--kubelet-client-key="+c.kubeletClientKey,
+		"--kubelet-preferred-address-types=InternalIP",
 		"--authorization-mode=Node,RBAC",
 		"--service-account-issuer="+serviceAccountIssuer,
 		"--service-account-signing-key-file="+c.serviceAccountKey,

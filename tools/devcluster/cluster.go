@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"agentgateway.dev/controller/tools/devcluster/node"
 )
 
 const (
@@ -35,6 +37,8 @@ type Ready struct {
 	Kubeconfig string `json:"kubeconfig"`
 	// Server is the API server's URL.
 	Server string `json:"server"`
+	// Node is the name of the node, absent if there is none.
+	Node string `json:"node,omitempty"`
 }
 
 // cluster is a running control plane.
@@ -48,6 +52,7 @@ type cluster struct {
 	etcd       *embed.Etcd
 	config     *rest.Config
 	components sync.WaitGroup
+	node       *node.Node
 	// fail ends everything, when a component returned that should not have.
 	fail context.CancelCauseFunc
 }
@@ -116,6 +121,9 @@ func (c *cluster) start(starting, components context.Context) (Ready, error) {
 	if err != nil {
 		return Ready{}, err
 	}
+	if err := c.checkNode(); err != nil {
+		return Ready{}, err
+	}
 	objects, err := readManifests(c.options.Manifests)
 	if err != nil {
 		return Ready{}, err
@@ -153,13 +161,20 @@ func (c *cluster) start(starting, components context.Context) (Ready, error) {
 	if err := c.startControllers(starting, components, credentials, client); err != nil {
 		return Ready{}, err
 	}
+	if err := c.startNode(starting, credentials, client, listener.Addr().String()); err != nil {
+		return Ready{}, err
+	}
 	if len(objects) > 0 {
 		if err := applyManifests(starting, c.config, objects); err != nil {
 			return Ready{}, fmt.Errorf("applying manifests: %w", err)
 		}
 		c.step(fmt.Sprintf("%d objects applied", len(objects)))
 	}
-	return Ready{Kubeconfig: kubeconfig, Server: server}, nil
+	ready := Ready{Kubeconfig: kubeconfig, Server: server}
+	if c.node != nil {
+		ready.Node = node.Name
+	}
+	return ready, nil
 }
 
 // startControllers starts what is optional.
@@ -226,8 +241,12 @@ func (c *cluster) step(what string) {
 	fmt.Fprintf(c.steps, "%6.2fs  %s\n", time.Since(c.began).Seconds(), what)
 }
 
-// stop ends the components, and then the store under them.
+// stop ends the pods, then the components, and then the store under them.
 func (c *cluster) stop() {
+	if c.node != nil {
+		c.node.Stop()
+		c.step("node stopped")
+	}
 	c.fail(context.Canceled)
 	ended := make(chan struct{})
 	go func() {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"agentgateway.dev/controller/tools/devcluster/node"
 )
 
 // credentials are the files that the components and their clients need, by
@@ -15,6 +18,11 @@ type credentials struct {
 	authority         string
 	serverCertificate string
 	serverKey         string
+	// kubelet… are what the API server shows to the node.
+	kubeletClientCertificate string
+	kubeletClientKey         string
+	// node is what the node shows to the API server.
+	node tls.Certificate
 	// serviceAccountKey signs service account tokens, and is also read to
 	// check them.
 	serviceAccountKey string
@@ -28,13 +36,15 @@ type credentials struct {
 // in the data directory; all the rest is made anew at every start.
 func writeCredentials(dir *dataDir, server, kubeconfig string) (credentials, error) {
 	c := credentials{
-		authority:         dir.file("pki", "ca.crt"),
-		serverCertificate: dir.file("pki", "apiserver.crt"),
-		serverKey:         dir.file("pki", "apiserver.key"),
-		serviceAccountKey: dir.file("pki", "service-account.key"),
-		admin:             kubeconfig,
-		controllerManager: filepath.Join(dir.run, "controller-manager.kubeconfig"),
-		scheduler:         filepath.Join(dir.run, "scheduler.kubeconfig"),
+		authority:                dir.file("pki", "ca.crt"),
+		serverCertificate:        dir.file("pki", "apiserver.crt"),
+		serverKey:                dir.file("pki", "apiserver.key"),
+		kubeletClientCertificate: filepath.Join(dir.run, "apiserver-kubelet-client.crt"),
+		kubeletClientKey:         filepath.Join(dir.run, "apiserver-kubelet-client.key"),
+		serviceAccountKey:        dir.file("pki", "service-account.key"),
+		admin:                    kubeconfig,
+		controllerManager:        filepath.Join(dir.run, "controller-manager.kubeconfig"),
+		scheduler:                filepath.Join(dir.run, "scheduler.kubeconfig"),
 	}
 	issuer, err := loadOrMakeAuthority(c.authority, dir.file("pki", "ca.key"))
 	if err != nil {
@@ -53,6 +63,9 @@ func writeCredentials(dir *dataDir, server, kubeconfig string) (credentials, err
 		return credentials{}, err
 	}
 	if err := writePrivately(c.serverKey, serving.keyPEM); err != nil {
+		return credentials{}, err
+	}
+	if err := c.issueForNode(issuer); err != nil {
 		return credentials{}, err
 	}
 	for _, client := range []struct {
@@ -76,6 +89,26 @@ func writeCredentials(dir *dataDir, server, kubeconfig string) (credentials, err
 		}
 	}
 	return c, nil
+}
+
+// issueForNode makes what the API server and the node show to each other.
+func (c *credentials) issueForNode(issuer *authority) error {
+	client, err := issuer.issueClient("kube-apiserver-kubelet-client", "system:masters")
+	if err != nil {
+		return err
+	}
+	if err := writePrivately(c.kubeletClientCertificate, client.certificatePEM); err != nil {
+		return err
+	}
+	if err := writePrivately(c.kubeletClientKey, client.keyPEM); err != nil {
+		return err
+	}
+	serving, err := issuer.issueServer("system:node:"+node.Name, []string{node.Name}, []net.IP{net.ParseIP(node.Address)})
+	if err != nil {
+		return err
+	}
+	c.node, err = tls.X509KeyPair(serving.certificatePEM, serving.keyPEM)
+	return err
 }
 
 // renderKubeconfig holds its keys inline, so that the file may be copied

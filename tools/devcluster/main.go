@@ -1,8 +1,11 @@
 // Command devcluster runs a Kubernetes control plane in one process: etcd,
 // kube-apiserver and, when asked for, kube-controller-manager and
 // kube-scheduler. It serves development and tests on machines that have
-// nothing but this binary: no containers, no nodes, no network beyond the
-// loopback interface.
+// nothing but this binary: no container runtime, no images, no second machine.
+//
+// With --node it is also the cluster's one node, which runs pods as processes
+// (see package node). That needs the rights of root on Linux; all else doesn't,
+// and stays on the loopback interface.
 //
 // It says what it does on stderr, prints exactly one JSON line on stdout when
 // clients may connect (see Ready), and stays until it is told to stop.
@@ -18,7 +21,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"agentgateway.dev/controller/tools/devcluster/node"
 )
+
+// exitUnsupported is the exit code for --node on a machine that can't run pods.
+const exitUnsupported = 3
 
 func main() {
 	options, err := parseOptions(os.Args[1:])
@@ -39,6 +47,9 @@ func main() {
 	}
 	if err := run(ctx, options, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "devcluster:", err)
+		if errors.Is(err, node.ErrUnsupported) {
+			os.Exit(exitUnsupported)
+		}
 		os.Exit(1)
 	}
 }

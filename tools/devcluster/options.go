@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"agentgateway.dev/controller/tools/devcluster/node/images"
 )
 
 // The components that --components may name. etcd always runs.
@@ -34,9 +36,24 @@ type Options struct {
 	ReadyFile string
 	// ExitWithStdin stops the cluster when stdin is closed.
 	ExitWithStdin bool
+	// Node is one of the node… constants.
+	Node string
+	// Images say which local programs stand for the images of pods.
+	Images images.Table
 	// Verbose sends the components' logs to stderr.
 	Verbose bool
 }
+
+// The values of --node.
+const (
+	nodeNone = "false"
+	nodeFull = "true"
+	// nodeAuto does without a node where the machine can't run one.
+	nodeAuto = "auto"
+)
+
+// proxyImage is the image of the proxy, for which AGENTGATEWAY_BIN stands.
+const proxyImage = "*/agentgateway"
 
 // has tells whether the component is to run.
 func (o Options) has(component string) bool { return slices.Contains(o.Components, component) }
@@ -45,6 +62,7 @@ func (o Options) has(component string) bool { return slices.Contains(o.Component
 // pflag.ErrHelp when help was asked for and printed.
 func parseOptions(args []string) (Options, error) {
 	var o Options
+	var programs []string
 	all := []string{componentAPIServer, componentControllerManager, componentScheduler}
 	flags := pflag.NewFlagSet("devcluster", pflag.ContinueOnError)
 	flags.StringVar(&o.Dir, "dir", "", "data directory, kept at exit (default: temporary, removed at exit)")
@@ -53,6 +71,9 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringSliceVar(&o.Components, "components", all, "what to run besides etcd")
 	flags.StringVar(&o.ReadyFile, "ready-file", "", "file to write the ready line to, removed at exit")
 	flags.BoolVar(&o.ExitWithStdin, "exit-with-stdin", false, "stop when stdin is closed")
+	flags.StringVar(&o.Node, "node", nodeNone, "run pods as processes of this machine; auto: if it can")
+	flags.Lookup("node").NoOptDefVal = nodeFull
+	flags.StringArrayVar(&programs, "images", nil, "programs that stand for images: a YAML file, or image=command,…; repeatable")
 	flags.BoolVarP(&o.Verbose, "verbose", "v", false, "send the components' logs to stderr")
 	flags.SortFlags = false
 	if err := flags.Parse(args); err != nil {
@@ -74,5 +95,26 @@ func parseOptions(args []string) (Options, error) {
 			return Options{}, fmt.Errorf("--crds: %w", err)
 		}
 	}
-	return o, nil
+	return o, o.readImages(programs)
+}
+
+// readImages reads the values of --images and checks what belongs to them.
+func (o *Options) readImages(values []string) error {
+	if !slices.Contains([]string{nodeNone, nodeFull, nodeAuto}, o.Node) {
+		return fmt.Errorf("--node: %q is none of true, false, auto", o.Node)
+	}
+	if o.Node != nodeNone && !(o.has(componentControllerManager) && o.has(componentScheduler)) {
+		return fmt.Errorf("--node needs the components %s and %s", componentControllerManager, componentScheduler)
+	}
+	if proxy := os.Getenv("AGENTGATEWAY_BIN"); proxy != "" {
+		values = append([]string{proxyImage + "=" + proxy}, values...)
+	}
+	for _, value := range values {
+		table, err := images.Parse(value)
+		if err != nil {
+			return fmt.Errorf("--images: %w", err)
+		}
+		o.Images = append(o.Images, table...)
+	}
+	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +28,25 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+// podProgram is the program that pods of the tests run.
+var podProgram string
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "devcluster-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	podProgram = filepath.Join(dir, "pod")
+	if output, err := exec.Command("go", "build", "-o", podProgram, "./testdata/pod").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the program of the pods: %v\n%s", err, output)
+		return 1
+	}
+	return m.Run()
 }
 
 // patience is how long a test waits for what should happen within seconds.
@@ -48,6 +68,14 @@ type process struct {
 // launch starts devcluster and returns before it is ready.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
+	p := prepare(t, args...)
+	p.begin(t)
+	return p
+}
+
+// prepare makes a process that can still be changed before it begins.
+func prepare(t *testing.T, args ...string) *process {
+	t.Helper()
 	// Not t.TempDir, whose removal hides what the child has left behind.
 	temporary, err := os.MkdirTemp("", "dct-")
 	if err != nil {
@@ -59,6 +87,12 @@ func launch(t *testing.T, args ...string) *process {
 	p := &process{command: exec.CommandContext(ctx, os.Args[0], args...), stderr: &bytes.Buffer{}, temporary: temporary}
 	p.command.Env = append(os.Environ(), beTheProgram+"=1", "TMPDIR="+temporary)
 	p.command.Stderr = p.stderr
+	return p
+}
+
+func (p *process) begin(t *testing.T) {
+	t.Helper()
+	var err error
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,13 +104,18 @@ func launch(t *testing.T, args ...string) *process {
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // start starts devcluster and waits for its ready line.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := launch(t, args...)
+	p.awaitReady(t)
+	return p
+}
+
+func (p *process) awaitReady(t *testing.T) {
+	t.Helper()
 	line, err := p.stdout.ReadBytes('\n')
 	if err != nil {
 		t.Fatalf("no ready line: %v; it ended with %v\n%s", err, p.command.Wait(), p.stderr)
@@ -84,7 +123,6 @@ func start(t *testing.T, args ...string) *process {
 	if err := json.Unmarshal(line, &p.Ready); err != nil {
 		t.Fatalf("ready line %q: %v", line, err)
 	}
-	return p
 }
 
 // terminate asks the process to end and checks that it does so cleanly.
