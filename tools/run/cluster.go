@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -121,4 +122,31 @@ func (c *cluster) writeToken(ctx context.Context, file string) error {
 		return err
 	}
 	return os.WriteFile(file, []byte(request.Status.Token), 0o600)
+}
+
+// gatewayAddress waits until the quickstart Gateway has an address, and
+// returns it with the port of its listener.
+func (c *cluster) gatewayAddress(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	gateways := c.dynamic.Resource(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"})
+	watcher, err := gateways.Namespace(quickstartNamespace).Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	defer watcher.Stop()
+	for event := range watcher.ResultChan() {
+		object, ok := event.Object.(*unstructured.Unstructured)
+		if !ok || object.GetName() != quickstartGateway {
+			continue
+		}
+		addresses, _, err := unstructured.NestedSlice(object.Object, "status", "addresses")
+		if err != nil || len(addresses) == 0 {
+			continue
+		}
+		if address, ok := addresses[0].(map[string]any); ok {
+			return fmt.Sprintf("%v:%d", address["value"], quickstartPort), nil
+		}
+	}
+	return "", ctx.Err()
 }

@@ -2,6 +2,10 @@
 // control plane, the controller, the quickstart manifests, a data plane for
 // their Gateway and an echo server behind it. It is a development tool.
 //
+// As root on Linux the cluster has a node, and what the controller provisions
+// runs there as pods. Elsewhere the data plane and the echo server are started
+// directly.
+//
 // The binaries are expected beside it. AGENTGATEWAY_BIN names the real proxy,
 // to be run in place of the development data plane.
 package main
@@ -45,7 +49,10 @@ type stack struct {
 	started    time.Time
 	kubeconfig string
 	xdsPort    int
-	children   []*child
+	// runsPods tells that the cluster has a node that runs pods; else the parts
+	// that would be pods are started one by one.
+	runsPods bool
+	children []*child
 }
 
 func run(ctx context.Context, dir, manifests string) error {
@@ -75,14 +82,20 @@ func run(ctx context.Context, dir, manifests string) error {
 	if err := s.startController(ctx); err != nil {
 		return fmt.Errorf("start the controller: %w", err)
 	}
-	node := &node{cluster: cluster, stack: s, running: map[string]*child{}}
-	go node.run(ctx)
-	defer node.stop()
-	port, err := s.startDataPlane(ctx, cluster)
-	if err != nil {
-		return fmt.Errorf("start the data plane: %w", err)
+	var address string
+	if s.runsPods {
+		if address, err = cluster.gatewayAddress(ctx); err != nil {
+			return fmt.Errorf("wait for the address of the Gateway: %w", err)
+		}
+	} else {
+		node := &node{cluster: cluster, stack: s, running: map[string]*child{}}
+		go node.run(ctx)
+		defer node.stop()
+		if address, err = s.startDataPlane(ctx, cluster); err != nil {
+			return fmt.Errorf("start the data plane: %w", err)
+		}
 	}
-	url := fmt.Sprintf("http://127.0.0.1:%d%s", port, quickstartPath)
+	url := "http://" + address + quickstartPath
 	s.say("waiting for %s", url)
 	if err := answers(ctx, url); err != nil {
 		return fmt.Errorf("%s does not answer: %w", url, err)

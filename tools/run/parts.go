@@ -29,6 +29,10 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 	if dir != "" {
 		args = append(args, "--dir", dir)
 	}
+	// Where the machine allows it, pods run as local processes.
+	args = append(args, "--node=auto",
+		"--images", echoImage+"="+filepath.Join(s.bin, "echo"),
+		"--images", "*/agentgateway="+filepath.Join(s.bin, "dataplane"))
 	command := exec.Command(filepath.Join(s.bin, "devcluster"), args...)
 	output, err := command.StdoutPipe()
 	if err != nil {
@@ -40,6 +44,7 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 	}
 	var ready struct {
 		Kubeconfig string `json:"kubeconfig"`
+		Node       string `json:"node"`
 	}
 	decoded := make(chan error, 1)
 	go func() { decoded <- json.NewDecoder(output).Decode(&ready) }()
@@ -48,7 +53,7 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 		if err != nil {
 			return fmt.Errorf("read its kubeconfig: %w", err)
 		}
-		s.kubeconfig = ready.Kubeconfig
+		s.kubeconfig, s.runsPods = ready.Kubeconfig, ready.Node != ""
 		s.say("cluster ready, kubeconfig %s", ready.Kubeconfig)
 		return nil
 	case <-cluster.done:
@@ -57,6 +62,9 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 		return ctx.Err()
 	}
 }
+
+// hostAddress is what pods of the devcluster reach this machine by.
+const hostAddress = "198.18.0.1"
 
 // startController starts the controller on ports that are free.
 func (s *stack) startController(ctx context.Context) error {
@@ -71,6 +79,8 @@ func (s *stack) startController(ctx context.Context) error {
 		"KUBECONFIG="+s.kubeconfig,
 		"POD_NAMESPACE="+controllerNamespace,
 		"AGW_AGENTGATEWAY_XDS_SERVICE_PORT="+strconv.Itoa(ports[0]),
+		// The controller is no pod: proxies reach it at the address of the host.
+		"AGW_XDS_SERVICE_HOST="+hostAddress,
 		"AGW_HEALTH_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[1]),
 		"AGW_METRICS_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[2]),
 		"AGW_ADMIN_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[3]),
@@ -97,22 +107,22 @@ func (s *stack) startController(ctx context.Context) error {
 }
 
 // startDataPlane starts a proxy for the quickstart Gateway and returns the
-// port it listens on.
-func (s *stack) startDataPlane(ctx context.Context, cluster *cluster) (int, error) {
+// address it listens on.
+func (s *stack) startDataPlane(ctx context.Context, cluster *cluster) (string, error) {
 	token := filepath.Join(s.dir, "xds-token")
 	if err := cluster.writeToken(ctx, token); err != nil {
-		return 0, err
+		return "", err
 	}
 	ports, err := freePorts(3)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	port := quickstartPort
 	binary, real := os.LookupEnv("AGENTGATEWAY_BIN")
 	if !real {
 		binary = filepath.Join(s.bin, "dataplane")
 		if port, err = portNear(quickstartPort); err != nil {
-			return 0, err
+			return "", err
 		}
 	}
 	command := exec.Command(binary, "-c", "config: {}")
@@ -128,10 +138,10 @@ func (s *stack) startDataPlane(ctx context.Context, cluster *cluster) (int, erro
 		"DATAPLANE_PORTS=offset:"+strconv.Itoa(port-quickstartPort),
 	)
 	if _, err := s.startPart("dataplane", command); err != nil {
-		return 0, err
+		return "", err
 	}
 	s.say("data plane started (%s)", filepath.Base(binary))
-	return port, nil
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
 // startEcho starts an echo server on address.
