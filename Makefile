@@ -69,6 +69,14 @@ test: ## Run all tests, those on a real API server included
 	go test -C tools/apigen -count=1 -timeout 10m ./...
 	go test -C tools/devcluster -timeout 10m ./...
 
+.PHONY: conformance
+conformance: ## Run Gateway API's conformance suite with real traffic (as root on Linux)
+	go test -C tests/conformance -count=1 -timeout 80m -v -run '^TestConformance$$' .
+
+.PHONY: bench
+bench: build ## Measure speed and scale; results in tests/bench/results
+	go run ./tests/bench
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin

@@ -90,8 +90,8 @@ func newSubjects(objects krt.Collection[*gwv1.Gateway], judged krt.Collection[ga
 				Addresses:        gateway.Spec.Addresses,
 			},
 		}}
-		for _, listener := range own.Listeners {
-			s.ports = append(s.ports, Port{Number: listener.Port, Internal: listener.Internal})
+		for _, port := range own.Ports {
+			s.ports = append(s.ports, Port{Number: port.Number, Internal: port.Internal})
 		}
 		// The order and number of listeners don't matter, only their ports.
 		slices.SortFunc(s.ports, func(a, b Port) int {

@@ -112,7 +112,8 @@ func (r *rule) forTarget(index int, t target) resources.Resource {
 // behind returns policies and backends for a listener whose scheme has the
 // well-known port, 0 for none. A redirect that names a host and a port but no
 // scheme keeps the scheme of the request; Gateway API wants the port left out
-// where it is that scheme's own, and the proxy would print it.
+// where it is that scheme's own. The proxy prints a port that it is given, and
+// without one adds that of the request unless the scheme is named, too.
 func (r *rule) behind(port uint32) ([]*api.TrafficPolicySpec, []*api.RouteBackend) {
 	base := &api.Route{TrafficPolicies: r.policies, Backends: r.backends}
 	if !slices.ContainsFunc(redirects(base), func(to *api.RequestRedirect) bool { return impliedPort(to, port) }) {
@@ -123,7 +124,7 @@ func (r *rule) behind(port uint32) ([]*api.TrafficPolicySpec, []*api.RouteBacken
 		variant, _ = proto.Clone(base).(*api.Route)
 		for _, to := range redirects(variant) {
 			if impliedPort(to, port) {
-				to.Port = 0
+				to.Scheme, to.Port = schemeOf(port), 0
 			}
 		}
 		if r.portless == nil {
@@ -132,6 +133,15 @@ func (r *rule) behind(port uint32) ([]*api.TrafficPolicySpec, []*api.RouteBacken
 		r.portless[port] = variant
 	}
 	return variant.GetTrafficPolicies(), variant.GetBackends()
+}
+
+func schemeOf(wellKnown uint32) string {
+	for scheme, port := range defaultPorts {
+		if port == wellKnown {
+			return scheme
+		}
+	}
+	return ""
 }
 
 func impliedPort(to *api.RequestRedirect, port uint32) bool {

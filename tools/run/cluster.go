@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -149,4 +150,29 @@ func (c *cluster) gatewayAddress(ctx context.Context) (string, error) {
 		}
 	}
 	return "", ctx.Err()
+}
+
+// followProxies shows what the proxies of the quickstart Gateway log, until
+// ctx ends: a line for each change that they apply.
+func (c *cluster) followProxies(ctx context.Context) {
+	selector := metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=" + quickstartGateway}
+	pods, err := c.kube.CoreV1().Pods(quickstartNamespace).List(ctx, selector)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "run: list proxies:", err)
+		return
+	}
+	for _, pod := range pods.Items {
+		go func() {
+			options := &corev1.PodLogOptions{Follow: true, SinceSeconds: new(int64(1))}
+			stream, err := c.kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "run: logs of %s: %v\n", pod.Name, err)
+				return
+			}
+			defer stream.Close()
+			for lines := bufio.NewScanner(stream); lines.Scan(); {
+				fmt.Printf("%-10s| %s\n", "proxy", lines.Text())
+			}
+		}()
+	}
 }

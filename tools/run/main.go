@@ -101,6 +101,9 @@ func run(ctx context.Context, dir, manifests string) error {
 		return fmt.Errorf("%s does not answer: %w", url, err)
 	}
 	s.summary(url)
+	if s.runsPods {
+		cluster.followProxies(ctx)
+	}
 	return s.wait(ctx)
 }
 

@@ -79,7 +79,6 @@ func corsHeaders(cors *api.CORS, origin string) http.Header {
 // preflight adds what the answer to an OPTIONS request of an allowed origin has
 // besides corsHeaders.
 func preflight(cors *api.CORS, request, header http.Header) {
-	header.Del("Access-Control-Expose-Headers")
 	list := func(name string, allowed []string, asked string) {
 		value := strings.Join(allowed, ",")
 		if slices.Contains(allowed, "*") {

@@ -242,6 +242,9 @@ func TestCORS(t *testing.T) {
 		if response.StatusCode != 200 || (origin == test.origin && origin != "") != test.allowed || (response.Header.Get("X-Backend") != "") != test.backend {
 			t.Errorf("%s: %d %v", test.name, response.StatusCode, response.Header)
 		}
+		if exposed := response.Header.Get("Access-Control-Expose-Headers"); (exposed == "x-a") != test.allowed {
+			t.Errorf("%s: exposes %q", test.name, exposed)
+		}
 		if test.allowed && test.asks != "" && (response.Header.Get("Access-Control-Max-Age") != "90" ||
 			response.Header.Get("Access-Control-Allow-Methods") != "GET,PUT" || response.Header.Get("Access-Control-Allow-Headers") != "x-b") {
 			t.Errorf("%s: %v", test.name, response.Header)

@@ -160,7 +160,13 @@ func checkMCPTarget(target *api.MCPTarget, r *review) {
 }
 
 func checkBackendTLS(spec *api.BackendPolicySpec_BackendTLS, r *review) {
-	if spec.Root != nil && !x509.NewCertPool().AppendCertsFromPEM(spec.GetRoot()) {
+	// Present but empty trusts nobody, which is a valid wish unless the chain is
+	// all that would be verified.
+	empty := spec.Root != nil && len(spec.GetRoot()) == 0
+	if empty && spec.GetVerification() == api.BackendPolicySpec_BackendTLS_INSECURE_HOST {
+		r.errorf("backend_tls.root is empty, and only it would be verified")
+	}
+	if len(spec.GetRoot()) > 0 && !x509.NewCertPool().AppendCertsFromPEM(spec.GetRoot()) {
 		r.errorf("backend_tls.root has no certificate")
 	}
 	if spec.Cert != nil && spec.Key != nil {

@@ -264,6 +264,8 @@ func TestValidation(t *testing.T) {
 		{name: "backend without kind", resource: adstest.Of(&api.Resource{Kind: &api.Resource_Backend{Backend: &api.Backend{Name: &api.ResourceName{}}}}), want: "error: backend without a kind"},
 		{name: "inline backend policy", resource: backendPolicy(&api.BackendPolicySpec{}), want: "error: backend policy without a kind"},
 		{name: "backend TLS root", resource: backendPolicy(&api.BackendPolicySpec{Kind: &api.BackendPolicySpec_BackendTls{BackendTls: &api.BackendPolicySpec_BackendTLS{Root: []byte("x")}}}), want: "error: backend_tls.root"},
+		{name: "backend TLS that trusts nobody", resource: backendPolicy(&api.BackendPolicySpec{Kind: &api.BackendPolicySpec_BackendTls{BackendTls: &api.BackendPolicySpec_BackendTLS{Root: []byte{}}}})},
+		{name: "backend TLS with nothing to verify", resource: backendPolicy(&api.BackendPolicySpec{Kind: &api.BackendPolicySpec_BackendTls{BackendTls: &api.BackendPolicySpec_BackendTLS{Root: []byte{}, Verification: api.BackendPolicySpec_BackendTLS_INSECURE_HOST}}}), want: "error: backend_tls.root is empty"},
 		{name: "auth without kind", resource: backendPolicy(&api.BackendPolicySpec{Kind: &api.BackendPolicySpec_Auth{Auth: &api.BackendAuthPolicy{}}}), want: "error: backend auth"},
 		{name: "workload address", address: true, resource: workload(&workloadapi.Workload{Uid: "u", Addresses: [][]byte{{1}}}), want: "error: address of 1 bytes"},
 		{name: "workload of a service without namespace", address: true, resource: workload(&workloadapi.Workload{Uid: "u", Services: map[string]*workloadapi.PortList{"x": {}}}), want: "error: workload names service"},
