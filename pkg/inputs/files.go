@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -162,6 +163,9 @@ func (d *Decoder) add(object runtime.Object, kind Kind, finding Diagnostic) {
 		d.report(finding)
 	}
 	d.seen[key] = true
+	if secret, isSecret := object.(*corev1.Secret); isSecret {
+		mergeStringData(secret)
+	}
 	object.GetObjectKind().SetGroupVersionKind(kind.GVK)
 	d.Objects = append(d.Objects, object)
 }
@@ -252,4 +256,16 @@ func locate(err error, first int) (line int, message string) {
 		return first, message
 	}
 	return first + number - 1, found[2]
+}
+
+// mergeStringData does what an API server does with the text form of a
+// Secret's data.
+func mergeStringData(secret *corev1.Secret) {
+	for key, value := range secret.StringData {
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		secret.Data[key] = []byte(value)
+	}
+	secret.StringData = nil
 }
