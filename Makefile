@@ -74,8 +74,11 @@ conformance: ## Run Gateway API's conformance suite with real traffic (as root o
 	go test -C tests/conformance -count=1 -timeout 80m -v -run '^TestConformance$$' .
 
 .PHONY: bench
-bench: build ## Measure speed and scale; results in tests/bench/results
-	go run ./tests/bench
+bench: build ## Measure speed and scale (SCALE=full, WORLDS=…, RUN=…, PROFILE=1), see docs/benchmarks.md
+	@go build -C tools/devcluster -v -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
+	go build -trimpath -o bin/bench ./tests/bench
+	DEVCLUSTER_BIN=$(CURDIR)/bin/devcluster bin/bench -controller bin/agentgateway-controller -results tests/bench/results \
+		-scale $(or $(SCALE),small) $(if $(WORLDS),-worlds $(WORLDS)) $(if $(RUN),-run $(RUN)) $(if $(PROFILE),-profile)
 
 .PHONY: clean
 clean: ## Remove what was built
