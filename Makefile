@@ -71,7 +71,7 @@ test: ## Run all tests, those on a real API server included
 
 .PHONY: conformance
 conformance: ## Run Gateway API's conformance suite with real traffic (as root on Linux)
-	go test -C tests/conformance -count=1 -timeout 80m -v -run '^TestConformance$$' .
+	go test -C tests/conformance -count=1 -timeout 1h -parallel 8 -args $(CONFORMANCE_FLAGS)
 
 .PHONY: bench
 bench: build ## Measure speed and scale (SCALE=full, WORLDS=…, RUN=…, PROFILE=1), see docs/benchmarks.md
