@@ -41,7 +41,7 @@ func TestNamespacesAreDiscoveredBySelector(t *testing.T) {
 	e.apply(oneGateway + route("one", "gw", "/one"))
 	r := e.startReplica(map[string]string{"AGW_DISCOVERY_NAMESPACE_SELECTORS": `[{"matchLabels":{"agentgateway.dev/managed":"true"}}]`})
 	p := r.connect("gw", nil)
-	p.until("a first response", func() bool { return len(p.received(resources.ResourceTypeURL, 0)) == 1 })
+	p.until("a first response", func() bool { return len(p.received(resources.ResourceTypeURL, 0)) > 0 })
 	p.holds()
 
 	e.label(e.Namespace, `{"metadata":{"labels":{"agentgateway.dev/managed":"true"}}}`)
@@ -122,7 +122,9 @@ func TestKindsAreWatchedWhenTheirCRDsCome(t *testing.T) {
 	e := newEnvironment(t, bare)
 	r := e.startReplica()
 	p := r.connect("gw", nil)
-	p.until("answers for both types", func() bool { return len(p.History()) == 2 })
+	p.until("answers for both types", func() bool {
+		return len(p.received(resources.ResourceTypeURL, 0)) > 0 && len(p.received(resources.AddressTypeURL, 0)) > 0
+	})
 
 	e.installGatewayAPI()
 	e.backend("echo")

@@ -192,7 +192,9 @@ func (d *dataplane) namesApplied(skip int) []string {
 			continue
 		}
 		for word := range strings.FieldsSeq(rest) {
-			if word[0] == '+' || word[0] == '-' {
+			// The Service of the provisioned proxy may come at any time.
+			provisioned := strings.Contains(word, "/gw."+d.e.Namespace+".svc.")
+			if (word[0] == '+' || word[0] == '-') && !provisioned {
 				names = append(names, word)
 			}
 		}
