@@ -154,6 +154,9 @@ func NewServer(options Options) (*Server, error) {
 		grpc.MaxSendMsgSize(maxMessageBytes),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ReadBufferSize(readBufferBytes),
+		// A connection at rest holds no write buffer, which would be the largest
+		// part of what it costs.
+		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: pingInterval, Timeout: pingTimeout,
 			MaxConnectionAge: limits.ConnectionAge, MaxConnectionAgeGrace: limits.ConnectionGrace,

@@ -24,7 +24,7 @@ type figure struct {
 	Floor    *float64  `json:"floor,omitempty"`
 	FloorOf  string    `json:"floorOf,omitempty"`
 	At       time.Time `json:"at"`
-	Commit   string    `json:"commit,omitempty"`
+	Version  string    `json:"version,omitempty"`
 }
 
 func (f figure) String() string {
@@ -132,15 +132,16 @@ type figures struct {
 	Machine string   `json:"machine"`
 	Figures []figure `json:"figures"`
 
-	commit string
+	// version is that of the controller.
+	version string
 	// begun are the pairs of world and scenario that this run measured.
 	begun map[string]bool
 }
 
 // loadFigures reads the figures of earlier runs, so that one world can be
 // measured again without the others.
-func loadFigures(path, commit string) (*figures, error) {
-	all := &figures{commit: commit, begun: map[string]bool{}}
+func loadFigures(path, version string) (*figures, error) {
+	all := &figures{version: version, begun: map[string]bool{}}
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
@@ -161,7 +162,7 @@ func (a *figures) add(f figure) {
 		a.begun[key] = true
 		a.Figures = slices.DeleteFunc(a.Figures, func(old figure) bool { return old.World == f.World && old.Scenario == f.Scenario })
 	}
-	f.At, f.Commit = time.Now().UTC().Truncate(time.Second), a.commit
+	f.At, f.Version = time.Now().UTC().Truncate(time.Second), a.version
 	a.Figures = append(a.Figures, f)
 }
 

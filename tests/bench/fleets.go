@@ -50,7 +50,7 @@ func (r *run) isolation(ctx context.Context) error {
 	r.report("isolation", figure{Name: "messages to clients of other gateways", Value: float64(after.responses - before.responses)})
 	r.report("isolation", figure{
 		Name: fmt.Sprintf("controller CPU per change with %d other clients", len(others)), Unit: "ms", Value: per,
-		Floor: &informers, FloorOf: "bare informers",
+		Floor: new(informers), FloorOf: "bare informers",
 	})
 	for _, client := range others {
 		client.disconnect()
@@ -59,7 +59,7 @@ func (r *run) isolation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.report("isolation", figure{Name: "controller CPU per change with one client", Unit: "ms", Value: per, Floor: &informers, FloorOf: "bare informers"})
+	r.report("isolation", figure{Name: "controller CPU per change with one client", Unit: "ms", Value: per, Floor: new(informers), FloorOf: "bare informers"})
 	streams := others.streams()
 	for _, client := range others {
 		client.connect(ctx)

@@ -18,13 +18,13 @@ func (a *figures) markdown() string {
 				f.World, f.Scenario, f.Name, amount(f.Value, f.Unit), f.floor(), amount(limit, f.Unit), verdict(f.Value <= limit))
 		}
 	}
-	out.WriteString("\n## All figures\n\n| world | scenario | figure | measured | floor | measured at | commit |\n| --- | --- | --- | ---: | ---: | --- | --- |\n")
+	out.WriteString("\n## All figures\n\n| world | scenario | figure | measured | floor | measured at | controller |\n| --- | --- | --- | ---: | ---: | --- | --- |\n")
 	for _, f := range a.Figures {
 		if strings.HasPrefix(f.Name, "violations") && f.Value == 0 {
 			continue
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n",
-			f.World, f.Scenario, f.Name, amount(f.Value, f.Unit), f.floor(), f.At.Format("2006-01-02 15:04"), f.Commit)
+			f.World, f.Scenario, f.Name, amount(f.Value, f.Unit), f.floor(), f.At.Format("2006-01-02 15:04"), f.Version)
 	}
 	return out.String()
 }
@@ -54,7 +54,7 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d × %s, memory %s, %s", runtime.NumCPU(), model, total, runtime.Version())
+	return fmt.Sprintf("%d × %s, memory of %s, %s", runtime.NumCPU(), model, total, runtime.Version())
 }
 
 // The measured part of a page stands between these lines.
