@@ -31,8 +31,9 @@ const (
 )
 
 // prepareAPIServer returns the function that runs the API server on the
-// listener until its context ends.
-func prepareAPIServer(ctx context.Context, listener net.Listener, etcdURL string, c credentials) (func(context.Context) error, error) {
+// listener until its context ends. Egress is the file that says how it reaches
+// the node and Services; "" means directly.
+func prepareAPIServer(ctx context.Context, listener net.Listener, etcdURL, egress string, c credentials) (func(context.Context) error, error) {
 	o := options.NewServerRunOptions()
 	flagSets := o.Flags()
 	// The listener comes ready made: the port is taken before anybody is told
@@ -40,6 +41,7 @@ func prepareAPIServer(ctx context.Context, listener net.Listener, etcdURL string
 	o.SecureServing.Listener = listener
 	err := parseFlags("kube-apiserver", flagSets,
 		"--etcd-servers="+etcdURL,
+		"--egress-selector-config-file="+egress,
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
 		// Endpoints may not hold loopback addresses, so nothing can be

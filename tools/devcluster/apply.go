@@ -56,14 +56,7 @@ func applyManifests(ctx context.Context, config *rest.Config, objects []*unstruc
 		return err
 	}
 	a := &applier{discovery: disco, dynamic: client}
-	var first, rest []*unstructured.Unstructured
-	for _, object := range objects {
-		if slices.Contains(firstApplied, object.GroupVersionKind().GroupKind()) {
-			first = append(first, object)
-		} else {
-			rest = append(rest, object)
-		}
-	}
+	first, rest := foundations(objects)
 	if err := each(ctx, first, a.apply); err != nil {
 		return err
 	}
@@ -71,6 +64,18 @@ func applyManifests(ctx context.Context, config *rest.Config, objects []*unstruc
 		return err
 	}
 	return each(ctx, rest, a.apply)
+}
+
+// foundations separates CRDs and namespaces from what may need them.
+func foundations(objects []*unstructured.Unstructured) (first, rest []*unstructured.Unstructured) {
+	for _, object := range objects {
+		if slices.Contains(firstApplied, object.GroupVersionKind().GroupKind()) {
+			first = append(first, object)
+		} else {
+			rest = append(rest, object)
+		}
+	}
+	return first, rest
 }
 
 func each(ctx context.Context, objects []*unstructured.Unstructured, do func(context.Context, *unstructured.Unstructured) error) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -39,6 +40,9 @@ type Ready struct {
 	Server string `json:"server"`
 	// Node is the name of the node, absent if there is none.
 	Node string `json:"node,omitempty"`
+	// NodeAddress is what pods reach servers on this machine by, absent if there
+	// is no node.
+	NodeAddress string `json:"nodeAddress,omitempty"`
 }
 
 // cluster is a running control plane.
@@ -53,6 +57,10 @@ type cluster struct {
 	config     *rest.Config
 	components sync.WaitGroup
 	node       *node.Node
+	// apart tells that the node's network isn't the machine's, and tunnel is
+	// then how the API server comes there.
+	apart  bool
+	tunnel *tunnel
 	// fail ends everything, when a component returned that should not have.
 	fail context.CancelCauseFunc
 }
@@ -146,7 +154,13 @@ func (c *cluster) start(starting, components context.Context) (Ready, error) {
 	c.etcd = etcd
 	c.step("etcd ready")
 
-	serve, err := prepareAPIServer(components, listener, etcdURL, credentials)
+	egress := ""
+	if c.apart {
+		if c.tunnel, egress, err = newTunnel(c.dir); err != nil {
+			return Ready{}, err
+		}
+	}
+	serve, err := prepareAPIServer(components, listener, etcdURL, egress, credentials)
 	if err != nil {
 		return Ready{}, err
 	}
@@ -158,23 +172,37 @@ func (c *cluster) start(starting, components context.Context) (Ready, error) {
 	if err := c.await(starting, "kube-apiserver", client, waitAPIServer); err != nil {
 		return Ready{}, err
 	}
+	// The garbage collector looks for kinds when it starts, and then only twice
+	// a minute, so the CRDs come before it.
+	kinds, rest := foundations(objects)
+	if err := c.apply(starting, kinds); err != nil {
+		return Ready{}, err
+	}
 	if err := c.startControllers(starting, components, credentials, client); err != nil {
 		return Ready{}, err
 	}
 	if err := c.startNode(starting, credentials, client, listener.Addr().String()); err != nil {
 		return Ready{}, err
 	}
-	if len(objects) > 0 {
-		if err := applyManifests(starting, c.config, objects); err != nil {
-			return Ready{}, fmt.Errorf("applying manifests: %w", err)
-		}
-		c.step(fmt.Sprintf("%d objects applied", len(objects)))
+	if err := c.apply(starting, rest); err != nil {
+		return Ready{}, err
 	}
 	ready := Ready{Kubeconfig: kubeconfig, Server: server}
 	if c.node != nil {
-		ready.Node = node.Name
+		ready.Node, ready.NodeAddress = node.Name, node.Address
 	}
 	return ready, nil
+}
+
+func (c *cluster) apply(ctx context.Context, objects []*unstructured.Unstructured) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	if err := applyManifests(ctx, c.config, objects); err != nil {
+		return fmt.Errorf("applying manifests: %w", err)
+	}
+	c.step(fmt.Sprintf("%d objects applied", len(objects)))
+	return nil
 }
 
 // startControllers starts what is optional.
@@ -259,6 +287,9 @@ func (c *cluster) stop() {
 	}
 	if c.etcd != nil {
 		c.etcd.Close()
+	}
+	if c.tunnel != nil {
+		c.tunnel.close()
 	}
 	c.step("stopped")
 }

@@ -1,12 +1,12 @@
+//go:build linux
+
 package main
 
 import (
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -31,11 +31,26 @@ func processesWith(program, pod string) []string {
 
 // nothingLeft checks that a node has left no process, device or route.
 // Temporary files are checked by process.ends.
-func nothingLeft(t *testing.T) {
+func nothingLeft(t *testing.T, form form) {
 	t.Helper()
 	if left := processesWith(podProgram, ""); len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
 	}
+	if form == asRoot {
+		networkUnchanged(t)
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(mounts), "devcluster") {
+		t.Errorf("mounts are left:\n%s", mounts)
+	}
+}
+
+// networkUnchanged checks that the machine's network is as it was.
+func networkUnchanged(t *testing.T) {
+	t.Helper()
 	devices, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
@@ -52,57 +67,6 @@ func nothingLeft(t *testing.T) {
 	for _, address := range []string{"198.18.0.0", "10.96.0.0"} {
 		if strings.Contains(string(routes), address) {
 			t.Errorf("a route to %s is left", address)
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(mounts), "devcluster") {
-		t.Errorf("mounts are left:\n%s", mounts)
-	}
-}
-
-// TestNodeWithoutRights starts as a user who may not run pods: --node must say
-// so with an exit code of its own, and --node=auto go on without.
-func TestNodeWithoutRights(t *testing.T) {
-	t.Run("required", func(t *testing.T) {
-		p := prepare(t, "--node")
-		takeRights(t, p.command)
-		p.begin(t)
-		err := p.command.Wait()
-		if p.command.ProcessState.ExitCode() != exitUnsupported || !strings.Contains(p.stderr.String(), "this machine can't run pods") ||
-			!strings.Contains(p.stderr.String(), "run devcluster as root") {
-			t.Errorf("exit: %v\n%s", err, p.stderr)
-		}
-	})
-	t.Run("auto", func(t *testing.T) {
-		p := prepare(t, "--node=auto")
-		takeRights(t, p.command)
-		p.begin(t)
-		p.awaitReady(t)
-		p.terminate(t)
-		if p.Node != "" || !strings.Contains(p.stderr.String(), "no node: this machine can't run pods") {
-			t.Errorf("node %q\n%s", p.Node, p.stderr)
-		}
-	})
-}
-
-// takeRights lets a command run without the rights that a node needs.
-func takeRights(t *testing.T, command *exec.Cmd) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return
-	}
-	const nobody = 65534
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	// The test's own binary lies in a directory that others can't enter.
-	command.Path = "/proc/self/exe"
-	for _, variable := range command.Env {
-		if dir, ok := strings.CutPrefix(variable, "TMPDIR="); ok {
-			if err := os.Chown(dir, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 }

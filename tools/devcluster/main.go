@@ -4,8 +4,8 @@
 // nothing but this binary: no container runtime, no images, no second machine.
 //
 // With --node it is also the cluster's one node, which runs pods as processes
-// (see package node). That needs the rights of root on Linux; all else doesn't,
-// and stays on the loopback interface.
+// (see package node). That needs the rights of root on Linux, or a user
+// namespace in which to have them; all else stays on the loopback interface.
 //
 // It says what it does on stderr, prints exactly one JSON line on stdout when
 // clients may connect (see Ready), and stays until it is told to stop.
@@ -42,6 +42,9 @@ func main() {
 	// A parent that died no longer reads what is printed here. Writing to it
 	// must not end the process before it has cleaned up.
 	signal.Ignore(syscall.SIGPIPE)
+	if code, done := runApart(ctx, &options); done {
+		os.Exit(code)
+	}
 	if options.ExitWithStdin {
 		ctx = untilClosed(ctx, os.Stdin)
 	}

@@ -19,7 +19,10 @@ func (c *cluster) checkNode() error {
 	if c.options.Node == nodeNone {
 		return nil
 	}
-	err := node.Check()
+	err := c.options.refused
+	if err == nil {
+		c.apart, err = node.Check()
+	}
 	if err == nil || c.options.Node == nodeFull {
 		return err
 	}
@@ -56,5 +59,8 @@ func (c *cluster) startNode(ctx context.Context, credentials credentials, client
 	}
 	c.node = started
 	c.step("node ready")
+	if c.tunnel != nil {
+		c.tunnel.open(started.Dial)
+	}
 	return nil
 }

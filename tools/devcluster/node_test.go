@@ -1,9 +1,10 @@
+//go:build linux
+
 package main
 
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,8 +21,10 @@ import (
 
 // TestPods plays all that pods do on one cluster, each scene in a namespace of
 // its own.
-func TestPods(t *testing.T) {
-	p := withNode(t)
+func TestPods(t *testing.T) { inAllForms(t, testPods) }
+
+func testPods(t *testing.T, form form) {
+	p := withNode(t, form)
 	_, client := p.connect(t)
 	scenes := []struct {
 		name string
@@ -40,17 +43,19 @@ func TestPods(t *testing.T) {
 		{"security", playSecurity},
 		{"names", playNames},
 		{"api", playAPI},
+		{"exec", playExec},
+		{"machine", playMachine},
 	}
 	t.Run("scenes", func(t *testing.T) {
 		for _, each := range scenes {
 			t.Run(each.name, func(t *testing.T) {
 				t.Parallel()
-				each.play(newScene(t, client, each.name))
+				each.play(newScene(t, p, client, each.name))
 			})
 		}
 	})
 	p.terminate(t)
-	nothingLeft(t)
+	nothingLeft(t, form)
 }
 
 // playDeployment reaches the pod of a Deployment on every way there is.
@@ -64,21 +69,15 @@ func playDeployment(s *scene) {
 		s.Errorf("status %+v", st)
 	}
 	s.says(pod.Name, pod.Status.PodIP+":8080", "/")
-	var service *corev1.Service
-	s.eventually("load balancer", func() (err error) {
-		service, err = s.client.CoreV1().Services(s.namespace).Get(s.ctx, "web", metav1.GetOptions{})
-		if err == nil && len(service.Status.LoadBalancer.Ingress) == 0 {
-			err = errors.New("no address")
-		}
-		return err
-	})
+	service := s.balancedAddress("web")
 	balanced := service.Status.LoadBalancer.Ingress[0].IP
-	if !strings.HasPrefix(balanced, "198.18.255.") {
+	if !strings.HasPrefix(balanced, s.process.form.balanced()) {
 		s.Errorf("load balancer's address %q", balanced)
 	}
 	s.says(pod.Name, service.Spec.ClusterIP, "/")
 	s.says(pod.Name, balanced, "/")
 	s.says(pod.Name, fmt.Sprintf("198.18.0.1:%d", service.Spec.Ports[0].NodePort), "/")
+	s.fromMachine(pod.Name, balanced, service.Spec.Ports[0].NodePort)
 
 	s.pod("visitor", corev1.PodSpec{Containers: []corev1.Container{serving()}})
 	visitor := s.until("visitor", "ready", isReady)
@@ -198,7 +197,7 @@ func playVolumes(s *scene) {
 // playDeletion checks that the hook runs before the signal, and that the pod
 // stays in the API until its process has ended.
 func playDeletion(s *scene) {
-	dir := s.TempDir()
+	dir := s.sharedDir()
 	container := serving()
 	container.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo asked >> /shared/story"}}}}
 	container.Command = []string{"sh", "-c", `trap 'echo told >> /shared/story; exit 0' TERM; pod serve=:8080 & wait`}
@@ -233,7 +232,7 @@ func playDeletion(s *scene) {
 // playOrder checks that init containers run one by one, that a sidecar starts
 // among them and ends last.
 func playOrder(s *scene) {
-	dir := s.TempDir()
+	dir := s.sharedDir()
 	mount := []corev1.VolumeMount{{Name: "shared", MountPath: "/shared"}}
 	run := func(name, script string) corev1.Container {
 		return corev1.Container{Name: name, Image: testImage, Command: []string{"sh", "-c", script}, VolumeMounts: mount}
@@ -366,7 +365,12 @@ func playSecurity(s *scene) {
 	host := s.until("confined", "ready", isReady).Status.PodIP
 	status, err := s.get(host, "/file", "path", "/proc/self/status")
 	s.must(err)
-	for _, want := range []string{"Uid:\t10101\t10101\t10101\t10101\n", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "\nPid:\t1\n"} {
+	user := "10101\t10101\t10101\t10101"
+	if s.process.form == rootless {
+		// There are no other users than one.
+		user = "0\t0\t0\t0"
+	}
+	for _, want := range []string{"Uid:\t" + user + "\n", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "\nPid:\t1\n"} {
 		if !strings.Contains(status, want) {
 			s.Errorf("no %q in\n%s", want, status)
 		}
@@ -378,70 +382,31 @@ func playSecurity(s *scene) {
 	}
 }
 
-// playNames asks for names of endpoints and of Services without an address.
-func playNames(s *scene) {
-	headless := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "members"}, Spec: corev1.ServiceSpec{
-		ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": "one"}, Ports: []corev1.ServicePort{{Name: "http", Port: 8080}},
-	}}
-	alias := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "alias"}, Spec: corev1.ServiceSpec{
-		Type: corev1.ServiceTypeExternalName, ExternalName: "members.names.svc.cluster.local",
-	}}
-	for _, service := range []*corev1.Service{headless, alias} {
-		_, err := s.client.CoreV1().Services(s.namespace).Create(s.ctx, service, metav1.CreateOptions{})
-		s.must(err)
-	}
-	s.pod("one", corev1.PodSpec{Hostname: "first", Subdomain: "members", Containers: []corev1.Container{serving()}})
-	host := s.until("one", "ready", isReady).Status.PodIP + ":8080"
-	for _, name := range []string{"members", "first.members", "alias"} {
-		s.says("one", host, "/get", "url", (&url.URL{Scheme: "http", Host: name + ":8080", Path: "/"}).String())
-	}
-	if _, err := s.get(host, "/get", "url", "http://nothing.names.svc.cluster.local/"); err == nil || !strings.Contains(err.Error(), "no such host") {
-		s.Errorf("a name that nothing has: %v", err)
-	}
-}
-
-// playAPI asks the API server from inside of a pod.
-func playAPI(s *scene) {
-	s.pod("client", corev1.PodSpec{Containers: []corev1.Container{serving()}})
-	host := s.until("client", "ready", isReady).Status.PodIP + ":8080"
-	s.eventually("answer of the API server", func() error {
-		got, err := s.get(host, "/api", "path", "/version")
-		if err == nil && !strings.Contains(got, "gitVersion") {
-			err = fmt.Errorf("got %q", got)
-		}
-		return err
-	})
-	// Who it is is known, too: the answer names the account.
-	got, err := s.get(host, "/api", "path", "/api/v1/namespaces/api/secrets")
-	s.must(err)
-	if !strings.Contains(got, "system:serviceaccount:api:default") {
-		s.Errorf("got %q", got)
-	}
-}
-
 // TestNodeIsFast prints how long pods take from the creation of their
 // Deployment until all are ready. It asserts nothing but that they become so.
-func TestNodeIsFast(t *testing.T) {
-	p := withNode(t)
+func TestNodeIsFast(t *testing.T) { inAllForms(t, testNodeIsFast) }
+
+func testNodeIsFast(t *testing.T, form form) {
+	p := withNode(t, form)
 	_, client := p.connect(t)
 	for _, replicas := range []int32{1, 50} {
-		s := newScene(t, client, fmt.Sprintf("pods-%d", replicas))
+		s := newScene(t, p, client, fmt.Sprintf("pods-%d", replicas))
 		began := time.Now()
 		s.deployment("web", replicas, corev1.PodSpec{Containers: []corev1.Container{serving()}})
 		s.rolledOut("web")
 		t.Logf("%d pods ready after %v", replicas, time.Since(began).Round(time.Millisecond))
 	}
 	p.terminate(t)
-	nothingLeft(t)
+	nothingLeft(t, form)
 }
 
 // TestNodeAfterCrash kills a cluster with a running pod. The pod must die with
 // it, and the next start must find nothing in its way.
 func TestNodeAfterCrash(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	first := withNode(t, "--dir", dir)
+	first := withNode(t, asRoot, "--dir", dir)
 	_, client := first.connect(t)
-	s := newScene(t, client, "crash")
+	s := newScene(t, first, client, "crash")
 	s.deployment("web", 1, corev1.PodSpec{Containers: []corev1.Container{serving()}})
 	s.rolledOut("web")
 	name := s.onlyPod("web").Name
@@ -469,12 +434,12 @@ func TestNodeAfterCrash(t *testing.T) {
 	pod := s.until(name, "ready again", func(p *corev1.Pod) bool { return isReady(p) && p.Status.ContainerStatuses[0].RestartCount == 1 })
 	s.says(name, pod.Status.PodIP+":8080", "/")
 	second.terminate(t)
-	nothingLeft(t)
+	nothingLeft(t, asRoot)
 }
 
 // TestSecondNode checks that a node doesn't get into the way of another one.
 func TestSecondNode(t *testing.T) {
-	first := withNode(t)
+	first := withNode(t, asRoot)
 	rival := launch(t, "--node")
 	if err := rival.command.Wait(); err == nil || !strings.Contains(rival.stderr.String(), "another cluster has a node on this machine") {
 		t.Errorf("a second node: %v\n%s", err, rival.stderr)
@@ -485,5 +450,5 @@ func TestSecondNode(t *testing.T) {
 		t.Errorf("with auto: node %q\n%s", modest.Node, modest.stderr)
 	}
 	first.terminate(t)
-	nothingLeft(t)
+	nothingLeft(t, asRoot)
 }

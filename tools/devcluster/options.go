@@ -42,6 +42,9 @@ type Options struct {
 	Images images.Table
 	// Verbose sends the components' logs to stderr.
 	Verbose bool
+
+	// refused tells why there can't be a node, if that is known.
+	refused error
 }
 
 // The values of --node.
@@ -54,6 +57,21 @@ const (
 
 // proxyImage is the image of the proxy, for which AGENTGATEWAY_BIN stands.
 const proxyImage = "*/agentgateway"
+
+// aboutNode ends the help.
+const aboutNode = `
+With --node as root, pods are at 198.18.0.0/16, and Services of type LoadBalancer
+at 198.18.255.0/24, for pods and for this machine.
+
+With --node as anybody else, the node is in a user namespace. Services of type
+LoadBalancer are then at 127.18.N.0/24, for pods and for this machine; from this
+machine, ports below 1024 that it doesn't let users open are 8000 higher. Pods
+and all other Services can't be reached from this machine but by way of the API
+server. Programs in pods run as who started devcluster, whatever runAsUser says.
+
+Either way, pods reach what listens on all addresses of this machine at
+198.18.0.1.
+`
 
 // has tells whether the component is to run.
 func (o Options) has(component string) bool { return slices.Contains(o.Components, component) }
@@ -71,11 +89,14 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringSliceVar(&o.Components, "components", all, "what to run besides etcd")
 	flags.StringVar(&o.ReadyFile, "ready-file", "", "file to write the ready line to, removed at exit")
 	flags.BoolVar(&o.ExitWithStdin, "exit-with-stdin", false, "stop when stdin is closed")
-	flags.StringVar(&o.Node, "node", nodeNone, "run pods as processes of this machine; auto: if it can")
+	flags.StringVar(&o.Node, "node", nodeNone, "run pods as processes of this machine, for others than root in a user namespace; auto: if that can be")
 	flags.Lookup("node").NoOptDefVal = nodeFull
 	flags.StringArrayVar(&programs, "images", nil, "programs that stand for images: a YAML file, or image=command,…; repeatable")
 	flags.BoolVarP(&o.Verbose, "verbose", "v", false, "send the components' logs to stderr")
 	flags.SortFlags = false
+	flags.Usage = func() {
+		fmt.Fprintf(os.Stderr, "Usage of devcluster:\n%s%s", flags.FlagUsages(), aboutNode)
+	}
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -26,38 +28,37 @@ import (
 // testImage stands for podProgram.
 const testImage = "registry.example.com/devcluster/test:1"
 
-// withNode starts a cluster with a node, or skips the test where there can't be
-// one.
-func withNode(t *testing.T, args ...string) *process {
+// withNode starts a cluster with a node in one of the forms, or skips the test
+// where there can't be one.
+func withNode(t *testing.T, form form, args ...string) *process {
 	t.Helper()
-	needNode(t)
-	p := start(t, append([]string{"--node", "--images", "devcluster/test=" + podProgram}, args...)...)
-	if p.Node != node.Name {
-		t.Fatalf("ready line names the node %q", p.Node)
+	form.need(t)
+	p := prepare(t, append([]string{"--node", "--images", "devcluster/test=" + podProgram}, args...)...)
+	if p.form = form; form == rootless {
+		takeRights(t, p.command)
+	}
+	p.begin(t)
+	p.awaitReady(t)
+	if p.Node != node.Name || p.NodeAddress != node.Address {
+		t.Fatalf("ready line names the node %q, %q", p.Node, p.NodeAddress)
 	}
 	return p
-}
-
-func needNode(t *testing.T) {
-	t.Helper()
-	if err := node.Check(); err != nil {
-		t.Skipf("no pods can run here: %v", err)
-	}
 }
 
 // scene is a namespace of a cluster in which one test plays.
 type scene struct {
 	*testing.T
+	process   *process
 	ctx       context.Context
 	client    kubernetes.Interface
 	namespace string
 }
 
-func newScene(t *testing.T, client kubernetes.Interface, namespace string) *scene {
+func newScene(t *testing.T, p *process, client kubernetes.Interface, namespace string) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	s := &scene{T: t, ctx: ctx, client: client, namespace: namespace}
+	s := &scene{T: t, process: p, ctx: ctx, client: client, namespace: namespace}
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	_, err := client.CoreV1().Namespaces().Create(ctx, object, metav1.CreateOptions{})
 	s.must(err)
@@ -131,6 +132,20 @@ func (s *scene) service(name string, kind corev1.ServiceType) *corev1.Service {
 	made, err := s.client.CoreV1().Services(s.namespace).Create(s.ctx, object, metav1.CreateOptions{})
 	s.must(err)
 	return made
+}
+
+// balancedAddress waits until a Service has the address of a load balancer.
+func (s *scene) balancedAddress(name string) *corev1.Service {
+	s.Helper()
+	var service *corev1.Service
+	s.eventually("load balancer", func() (err error) {
+		service, err = s.client.CoreV1().Services(s.namespace).Get(s.ctx, name, metav1.GetOptions{})
+		if err == nil && len(service.Status.LoadBalancer.Ingress) == 0 {
+			err = errors.New("no address")
+		}
+		return err
+	})
+	return service
 }
 
 // rolledOut waits until a deployment is what it was last asked to be.
@@ -218,13 +233,13 @@ func (s *scene) logs(pod string, options corev1.PodLogOptions) string {
 	return string(content)
 }
 
-// get asks an HTTP server, on a connection of its own.
+// get asks an HTTP server, on a connection of its own, from where the node is.
 func (s *scene) get(host, path string, query ...string) (string, error) {
 	values := url.Values{}
 	for i := 0; i+1 < len(query); i += 2 {
 		values.Set(query[i], query[i+1])
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: s.process.dial}, Timeout: 5 * time.Second}
 	response, err := client.Get("http://" + host + path + "?" + values.Encode())
 	if err != nil {
 		return "", err

@@ -23,7 +23,31 @@ import (
 // tests see what a parent process sees, without a second build.
 const beTheProgram = "DEVCLUSTER_TEST_BE_THE_PROGRAM"
 
+// beNothing makes the test binary end at once, and beConfined makes it forbid
+// itself further user namespaces before it goes on.
+const (
+	beNothing  = "DEVCLUSTER_TEST_BE_NOTHING"
+	beConfined = "DEVCLUSTER_TEST_BE_CONFINED"
+)
+
+// confine forbids further namespaces in the user namespace that this process
+// was started in.
+func confine() {
+	for _, kind := range []string{"user", "net"} {
+		if err := os.WriteFile("/proc/sys/user/max_"+kind+"_namespaces", []byte("0"), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
 func TestMain(m *testing.M) {
+	if os.Getenv(beNothing) != "" {
+		os.Exit(0)
+	}
+	if os.Getenv(beConfined) != "" {
+		confine()
+	}
 	if os.Getenv(beTheProgram) != "" {
 		main()
 		os.Exit(0)
@@ -36,6 +60,10 @@ var podProgram string
 
 func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "devcluster-test-")
+	if err == nil {
+		// For users who aren't root.
+		err = os.Chmod(dir, 0o755)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -52,6 +80,15 @@ func runTests(m *testing.M) int {
 // patience is how long a test waits for what should happen within seconds.
 const patience = 2 * time.Minute
 
+// form is how a node lives: in the machine's network, or, for those who aren't
+// root, apart from it.
+type form string
+
+const (
+	asRoot   form = "root"
+	rootless form = "rootless"
+)
+
 // process is a devcluster that runs as a child.
 type process struct {
 	Ready
@@ -60,6 +97,8 @@ type process struct {
 	// stdout are the lines after the ready line.
 	stdout *bufio.Reader
 	stderr *bytes.Buffer
+	// form is how its node lives, if it has one.
+	form form
 	// temporary is the directory that the child takes for the system's
 	// temporary one.
 	temporary string

@@ -2,9 +2,9 @@
 // control plane, the controller, the quickstart manifests, a data plane for
 // their Gateway and an echo server behind it. It is a development tool.
 //
-// As root on Linux the cluster has a node, and what the controller provisions
-// runs there as pods. Elsewhere the data plane and the echo server are started
-// directly.
+// On Linux, as root or where users may make user namespaces, the cluster has a
+// node, and what the controller provisions runs there as pods. Elsewhere the
+// data plane and the echo server are started directly.
 //
 // The binaries are expected beside it. AGENTGATEWAY_BIN names the real proxy,
 // to be run in place of the development data plane.
@@ -52,7 +52,9 @@ type stack struct {
 	// runsPods tells that the cluster has a node that runs pods; else the parts
 	// that would be pods are started one by one.
 	runsPods bool
-	children []*child
+	// nodeAddress is what pods reach this machine by, "" without a node.
+	nodeAddress string
+	children    []*child
 }
 
 func run(ctx context.Context, dir, manifests string) error {

@@ -42,19 +42,14 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	var ready struct {
-		Kubeconfig string `json:"kubeconfig"`
-		Node       string `json:"node"`
-	}
-	decoded := make(chan error, 1)
-	go func() { decoded <- json.NewDecoder(output).Decode(&ready) }()
+	read := make(chan error, 1)
+	go func() { read <- s.readReady(output) }()
 	select {
-	case err := <-decoded:
+	case err := <-read:
 		if err != nil {
-			return fmt.Errorf("read its kubeconfig: %w", err)
+			return fmt.Errorf("read its ready line: %w", err)
 		}
-		s.kubeconfig, s.runsPods = ready.Kubeconfig, ready.Node != ""
-		s.say("cluster ready, kubeconfig %s", ready.Kubeconfig)
+		s.say("cluster ready, kubeconfig %s", s.kubeconfig)
 		return nil
 	case <-cluster.done:
 		return fmt.Errorf("it ended: %w", cluster.err)
@@ -63,8 +58,20 @@ func (s *stack) startCluster(ctx context.Context, dir string) error {
 	}
 }
 
-// hostAddress is what pods of the devcluster reach this machine by.
-const hostAddress = "198.18.0.1"
+// readReady reads what devcluster says when it is ready. Without a node in it,
+// the parts that would be pods are started as plain processes.
+func (s *stack) readReady(output io.Reader) error {
+	var ready struct {
+		Kubeconfig  string `json:"kubeconfig"`
+		Node        string `json:"node"`
+		NodeAddress string `json:"nodeAddress"`
+	}
+	if err := json.NewDecoder(output).Decode(&ready); err != nil {
+		return err
+	}
+	s.kubeconfig, s.runsPods, s.nodeAddress = ready.Kubeconfig, ready.Node != "", ready.NodeAddress
+	return nil
+}
 
 // startController starts the controller on ports that are free.
 func (s *stack) startController(ctx context.Context) error {
@@ -79,8 +86,8 @@ func (s *stack) startController(ctx context.Context) error {
 		"KUBECONFIG="+s.kubeconfig,
 		"POD_NAMESPACE="+controllerNamespace,
 		"AGW_AGENTGATEWAY_XDS_SERVICE_PORT="+strconv.Itoa(ports[0]),
-		// The controller is no pod: proxies reach it at the address of the host.
-		"AGW_XDS_SERVICE_HOST="+hostAddress,
+		// The controller is no pod: proxies reach it at the address of the machine.
+		"AGW_XDS_SERVICE_HOST="+cmp.Or(s.nodeAddress, "127.0.0.1"),
 		"AGW_HEALTH_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[1]),
 		"AGW_METRICS_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[2]),
 		"AGW_ADMIN_ADDRESS=127.0.0.1:"+strconv.Itoa(ports[3]),

@@ -1,7 +1,10 @@
 // Package node is the one node of the cluster: the machine itself. What a Pod
 // says runs as processes of the machine, each pod with a network, an address
 // and a file system of its own, and Services, their names and load balancers
-// work from inside and outside of pods.
+// work from inside and outside of pods. Where this process is root in a user
+// namespace only, the network of all this is apart from the machine's: pods see
+// the same, and the machine reaches load balancers by addresses of its loopback
+// device.
 //
 // The pods are followed with client-go alone. The virtual-kubelet library was
 // considered: its API server doesn't compile with this version of Kubernetes,

@@ -40,12 +40,14 @@ type Node struct {
 	dir     string
 	lock    *os.File
 	network *network.Network
-	server  *http.Server
-	port    int
-	pods    *pods.Set
-	proxy   *services.Proxy
-	names   *names.Server
-	events  record.EventBroadcaster
+	// balanced are the addresses of Services of type LoadBalancer.
+	balanced netip.Prefix
+	server   *http.Server
+	port     int
+	pods     *pods.Set
+	proxy    *services.Proxy
+	names    *names.Server
+	events   record.EventBroadcaster
 
 	// ofNode are the informers of the node's own pods, general all others.
 	ofNode, general informers.SharedInformerFactory
@@ -57,18 +59,19 @@ type Node struct {
 // What it starts lives until Stop. It returns ErrUnsupported if the machine
 // doesn't let it.
 func Start(ctx context.Context, config Config) (*Node, error) {
-	if err := Check(); err != nil {
+	apart, err := Check()
+	if err != nil {
 		return nil, err
 	}
-	n := &Node{config: config}
-	if err := n.start(ctx); err != nil {
+	n := &Node{config: config, balanced: netip.MustParsePrefix(Balanced)}
+	if err := n.start(ctx, apart); err != nil {
 		n.Stop()
 		return nil, err
 	}
 	return n, nil
 }
 
-func (n *Node) start(ctx context.Context) error {
+func (n *Node) start(ctx context.Context, apart bool) error {
 	var err error
 	if n.dir, n.lock, err = makeScratch(); err != nil {
 		return fmt.Errorf("making a directory for pods: %w", err)
@@ -76,14 +79,20 @@ func (n *Node) start(ctx context.Context) error {
 	n.network, err = network.New(network.Plan{
 		Subnet: netip.MustParsePrefix(Subnet), Last: netip.MustParseAddr(lastPod),
 		Local: []netip.Prefix{netip.MustParsePrefix(n.config.ServiceRange), netip.MustParsePrefix(Balanced)},
+		Apart: apart,
 	})
 	if err != nil {
 		return err
 	}
+	if apart {
+		n.balanced = n.network.Outside()
+	}
 	if err := removeStaleScratch(); err != nil {
 		n.config.Log("removing what another node has left: %v", err)
 	}
-	n.warnOfFirewall()
+	if !apart {
+		n.warnOfFirewall()
+	}
 	// What is started here lives longer than the start.
 	var lasting context.Context
 	lasting, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -171,6 +180,7 @@ func (n *Node) makePods() {
 		Client: n.config.Client, Network: n.network, Images: n.config.Images,
 		Volumes: &volumes.Source{
 			Client: n.config.Client, ConfigMaps: core.ConfigMaps().Lister(), Secrets: core.Secrets().Lister(), Allocatable: actual(),
+			Groups: manyUsers(),
 		},
 		Environment: environment.Source{
 			ConfigMaps: core.ConfigMaps().Lister(), Secrets: core.Secrets().Lister(), Services: core.Services().Lister(), Allocatable: actual(),
@@ -186,13 +196,31 @@ func (n *Node) makeProxy() {
 		Client:    n.config.Client,
 		Services:  n.general.Core().V1().Services().Lister(),
 		Endpoints: n.general.Discovery().V1().EndpointSlices().Lister(),
-		Balanced:  netip.MustParsePrefix(Balanced),
+		Network:   n.network,
+		Balanced:  n.balanced,
 		Node:      n.network.Gateway(),
+		Outside:   n.outside(),
 		// The API server listens where only the machine comes to.
 		Fixed: map[types.NamespacedName]string{{Namespace: metav1.NamespaceDefault, Name: "kubernetes"}: n.config.APIServer},
 		Skip:  map[types.NamespacedName]bool{dnsService: true},
 		Log:   n.config.Log,
 	})
+}
+
+// outside says how the machine comes to Services where it isn't part of the
+// node's network.
+func (n *Node) outside() services.Outside {
+	prefix := n.network.Outside()
+	if !prefix.IsValid() {
+		return services.Outside{}
+	}
+	return services.Outside{Node: prefix.Masked().Addr().Next(), FirstPort: services.FirstPort()}
+}
+
+// Dial connects to an address of a pod or a Service, or to any other that the
+// machine reaches.
+func (n *Node) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return n.network.Dial(ctx, network, address)
 }
 
 // watch follows the API. General knowledge comes before the pods, which need
@@ -272,7 +300,7 @@ func nameOf(object any) (types.NamespacedName, bool) {
 
 // serve answers what the API server asks.
 func (n *Node) serve() error {
-	listener, err := net.Listen("tcp4", net.JoinHostPort(Address, "0"))
+	listener, err := n.network.Listen(netip.AddrPortFrom(n.network.Gateway(), 0))
 	if err != nil {
 		return fmt.Errorf("listening on the node's address: %w", err)
 	}

@@ -35,16 +35,19 @@ const (
 
 var dnsService = types.NamespacedName{Namespace: metav1.NamespaceSystem, Name: "kube-dns"}
 
-// Check returns ErrUnsupported, with the reason, if pods can't run here.
-func Check() error {
-	err := network.Check()
-	if err == nil {
+// Check returns ErrUnsupported, with the reason, if pods can't run here. Else it
+// tells whether the node must have a network apart from the machine's.
+func Check() (apart bool, err error) {
+	if err = network.Check(); err != nil {
+		apart = network.CheckApart() == nil
+	}
+	if err == nil || apart {
 		err = container.Check()
 	}
 	if err == nil {
-		return nil
+		return apart, nil
 	}
-	return fmt.Errorf("%w: %w; run devcluster as root, or where it has CAP_SYS_ADMIN and CAP_NET_ADMIN", ErrUnsupported, err)
+	return false, fmt.Errorf("%w: %w; run devcluster as root, with CAP_SYS_ADMIN and CAP_NET_ADMIN, or where users may make user namespaces", ErrUnsupported, err)
 }
 
 // manyUsers tells whether this process may become others. The user map of the
@@ -125,13 +128,21 @@ func (n *Node) status() corev1.NodeStatus {
 	}
 	return corev1.NodeStatus{
 		Capacity: promised(), Allocatable: promised(), Conditions: conditions,
-		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: Address}, {Type: corev1.NodeHostName, Address: Name}},
+		Addresses:       n.addresses(),
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(n.port)}},
 		NodeInfo: corev1.NodeSystemInfo{
 			Architecture: runtime.GOARCH, OperatingSystem: runtime.GOOS, OSImage: "none", ContainerRuntimeVersion: "process://1",
 			KubeletVersion: "v1.36.3-devcluster",
 		},
 	}
+}
+
+func (n *Node) addresses() []corev1.NodeAddress {
+	all := []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: Address}, {Type: corev1.NodeHostName, Address: Name}}
+	if outside := n.outside().Node; outside.IsValid() {
+		all = append(all, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: outside.String()})
+	}
+	return all
 }
 
 func (n *Node) stayAlive(ctx context.Context) {
@@ -188,7 +199,7 @@ func (n *Node) serveNames(ctx, lasting context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.names, err = names.Listen(netip.AddrPortFrom(address, dnsPort), zone, names.Upstream("/etc/resolv.conf")); err != nil {
+	if n.names, err = names.Listen(n.network, netip.AddrPortFrom(address, dnsPort), zone, names.Upstream("/etc/resolv.conf")); err != nil {
 		return fmt.Errorf("starting the name server: %w", err)
 	}
 	n.running.Go(func() { n.names.Run(lasting) })

@@ -38,6 +38,9 @@ type Streams struct {
 
 // Check returns an error if this process may not run containers.
 func Check() error {
+	if err := mayReturn(); err != nil {
+		return err
+	}
 	root, err := os.MkdirTemp("", "devcluster-trial-")
 	if err != nil {
 		return err
@@ -156,6 +159,21 @@ func launch(command *exec.Cmd, spec Spec, namespaces []*os.File, start func() er
 		return errors.New(string(report))
 	}
 	return fmt.Errorf("starting a container: %w", err)
+}
+
+// mayReturn returns an error if this process couldn't come back from the
+// process table of a container, as within does: root of a user namespace alone
+// may not enter tables of others, be it his own one.
+func mayReturn() error {
+	own, err := os.Open("/proc/thread-self/ns/pid")
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	if err := unix.Setns(int(own.Fd()), unix.CLONE_NEWPID); err != nil {
+		return fmt.Errorf("entering the own process table: %w", err)
+	}
+	return nil
 }
 
 // within runs start with children going to another process table.

@@ -39,13 +39,20 @@ type Server struct {
 	running  sync.WaitGroup
 }
 
-// Listen takes the address for UDP and TCP. Upstream may be "".
-func Listen(address netip.AddrPort, zone Zone, upstream string) (*Server, error) {
-	packets, err := net.ListenPacket("udp4", address.String())
+// Network is where the server has its address.
+type Network interface {
+	Listen(address netip.AddrPort) (net.Listener, error)
+	ListenPacket(address netip.AddrPort) (net.PacketConn, error)
+}
+
+// Listen takes the address for UDP and TCP. Upstream, which is asked from the
+// machine, may be "".
+func Listen(network Network, address netip.AddrPort, zone Zone, upstream string) (*Server, error) {
+	packets, err := network.ListenPacket(address)
 	if err != nil {
 		return nil, err
 	}
-	streams, err := net.Listen("tcp4", packets.LocalAddr().String())
+	streams, err := network.Listen(packets.LocalAddr().(*net.UDPAddr).AddrPort())
 	if err != nil {
 		return nil, errors.Join(err, packets.Close())
 	}

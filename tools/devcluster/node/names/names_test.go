@@ -49,10 +49,21 @@ func zone(t *testing.T, endpoints int) Zone {
 	return Zone{Services: corelisters.NewServiceLister(services), Endpoints: discoverylisters.NewEndpointSliceLister(slicesOf)}
 }
 
+// localNetwork is that of the tests.
+type localNetwork struct{}
+
+func (localNetwork) Listen(address netip.AddrPort) (net.Listener, error) {
+	return net.Listen("tcp4", address.String())
+}
+
+func (localNetwork) ListenPacket(address netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenPacket("udp4", address.String())
+}
+
 // resolver asks a server of the zone.
 func resolver(t *testing.T, zone Zone, upstream string) *net.Resolver {
 	t.Helper()
-	server, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), zone, upstream)
+	server, err := Listen(localNetwork{}, netip.MustParseAddrPort("127.0.0.1:0"), zone, upstream)
 	if err != nil {
 		t.Fatal(err)
 	}

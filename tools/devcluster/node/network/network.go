@@ -5,6 +5,10 @@
 // Services are local to the machine, so that a program here can answer them,
 // and pods come there by way of the bridge.
 //
+// The bridge is in the machine's network, or apart from it in a network
+// namespace of its own (see Plan). A process apart stays in the machine's
+// network with all its threads but a few; sockets belong to where they are made.
+//
 // Nothing but the bridge outlives a crash: namespaces are held open by this
 // process alone, and routes go with the bridge.
 package network
@@ -12,6 +16,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -37,9 +42,16 @@ const (
 
 // Network is the bridge and what hangs on it.
 type Network struct {
+	place   *place
+	links   *netlink.Handle
 	bridge  *netlink.Bridge
 	subnet  netip.Prefix
+	local   []netip.Prefix
 	gateway netip.Addr
+	// outside, if it is valid, is the part of the machine's loopback network
+	// that is the node's as long as claim is open.
+	outside netip.Prefix
+	claim   io.Closer
 
 	mu   sync.Mutex
 	free addresses
@@ -55,55 +67,83 @@ type Plan struct {
 	// Local are ranges that belong to this machine as a whole; they may lie in
 	// the subnet.
 	Local []netip.Prefix
+	// Apart puts all of this into a network namespace of its own, where the
+	// machine doesn't come to. See Outside for what it can reach.
+	Apart bool
 }
 
 // New makes the bridge, after removing those of processes that are gone.
 func New(plan Plan) (*Network, error) {
-	if err := removeStale(); err != nil {
-		return nil, err
-	}
 	gateway := plan.Subnet.Masked().Addr().Next()
-	n := &Network{subnet: plan.Subnet, gateway: gateway, free: addresses{first: gateway.Next(), last: plan.Last, used: map[netip.Addr]bool{}}}
+	n := &Network{
+		place: &place{}, subnet: plan.Subnet, local: plan.Local, gateway: gateway,
+		free: addresses{first: gateway.Next(), last: plan.Last, used: map[netip.Addr]bool{}},
+	}
+	if err := n.settle(plan.Apart); err != nil {
+		return nil, errors.Join(err, n.leave())
+	}
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = bridgePrefix + strconv.Itoa(os.Getpid())
-	n.bridge = &netlink.Bridge{LinkAttrs: attributes}
-	if err := netlink.LinkAdd(n.bridge); err != nil {
-		return nil, fmt.Errorf("making the bridge %s: %w", attributes.Name, err)
+	bridge := &netlink.Bridge{LinkAttrs: attributes}
+	if err := n.links.LinkAdd(bridge); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the bridge %s: %w", attributes.Name, err), n.leave())
 	}
-	if err := n.configure(plan); err != nil {
+	n.bridge = bridge
+	if err := n.configure(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
 }
 
-func (n *Network) configure(plan Plan) error {
-	if err := netlink.LinkSetAlias(n.bridge, owner(os.Getpid())); err != nil {
+// settle chooses where the bridge will be, and clears the ground.
+func (n *Network) settle(apart bool) error {
+	var err error
+	if apart {
+		if n.place, err = ownPlace(); err != nil {
+			n.place = &place{}
+			return err
+		}
+	}
+	if n.links, err = n.place.links(); err != nil {
+		return err
+	}
+	if apart {
+		return n.settleApart()
+	}
+	return removeStale(n.links)
+}
+
+// leave gives back what settle has taken.
+func (n *Network) leave() error {
+	var err error
+	if n.links != nil {
+		n.links.Close()
+	}
+	if n.claim != nil {
+		err = n.claim.Close()
+	}
+	return errors.Join(err, n.place.close())
+}
+
+func (n *Network) configure() error {
+	if err := n.links.LinkSetAlias(n.bridge, owner(os.Getpid())); err != nil {
 		return fmt.Errorf("marking the bridge: %w", err)
 	}
-	if err := netlink.AddrAdd(n.bridge, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(n.gateway, n.subnet.Bits()))}); err != nil {
+	if err := n.links.AddrAdd(n.bridge, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(n.gateway, n.subnet.Bits()))}); err != nil {
 		return fmt.Errorf("giving the bridge its address: %w", err)
 	}
-	if err := netlink.LinkSetUp(n.bridge); err != nil {
+	if err := n.links.LinkSetUp(n.bridge); err != nil {
 		return fmt.Errorf("starting the bridge: %w", err)
 	}
-	for _, local := range plan.Local {
+	for _, local := range n.local {
 		route := &netlink.Route{
 			LinkIndex: n.bridge.Index, Dst: ipNet(local), Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST,
 		}
-		if err := netlink.RouteAdd(route); err != nil {
+		if err := n.links.RouteAdd(route); err != nil {
 			return fmt.Errorf("claiming %s: %w", local, err)
 		}
 	}
 	return nil
-}
-
-// Check returns an error if this process may not make networks.
-func Check() error {
-	namespace, err := newNamespace()
-	if err != nil {
-		return err
-	}
-	return namespace.Close()
 }
 
 // Gateway is the machine's address as pods see it.
@@ -113,23 +153,24 @@ func (n *Network) Gateway() netip.Addr { return n.gateway }
 // waits for the kernel to remove their devices, and then removes what is left.
 func (n *Network) Close() error {
 	for deadline := time.Now().Add(removalPatience); time.Now().Before(deadline); time.Sleep(removalPoll) {
-		if len(devices()) == 0 {
+		if len(n.devices()) == 0 {
 			break
 		}
 	}
-	for _, device := range devices() {
+	for _, device := range n.devices() {
 		// It may be gone by now.
-		_ = netlink.LinkDel(device)
+		_ = n.links.LinkDel(device)
 	}
-	if err := netlink.LinkDel(n.bridge); err != nil {
-		return fmt.Errorf("removing the bridge: %w", err)
+	err := n.links.LinkDel(n.bridge)
+	if err != nil {
+		err = fmt.Errorf("removing the bridge: %w", err)
 	}
-	return nil
+	return errors.Join(err, n.leave())
 }
 
 // devices returns the machine's ends of the pods' cables.
-func devices() []netlink.Link {
-	links, err := netlink.LinkList()
+func (n *Network) devices() []netlink.Link {
+	links, err := n.links.LinkList()
 	if err != nil {
 		return nil
 	}
@@ -138,12 +179,12 @@ func devices() []netlink.Link {
 
 // removeStale removes what is left of processes that didn't clean up. It
 // returns ErrBusy if one of them still runs.
-func removeStale() error {
-	links, err := netlink.LinkList()
+func removeStale(links *netlink.Handle) error {
+	all, err := links.LinkList()
 	if err != nil {
 		return fmt.Errorf("listing network devices: %w", err)
 	}
-	for _, link := range links {
+	for _, link := range all {
 		id, ours := strings.CutPrefix(link.Attrs().Name, bridgePrefix)
 		pid, err := strconv.Atoi(id)
 		if !ours || err != nil || link.Type() != "bridge" {
@@ -154,7 +195,7 @@ func removeStale() error {
 		if alias := link.Attrs().Alias; alias != "" && alias == owner(pid) && pid != os.Getpid() {
 			return fmt.Errorf("%w (process %d)", ErrBusy, pid)
 		}
-		if err := netlink.LinkDel(link); err != nil {
+		if err := links.LinkDel(link); err != nil {
 			return fmt.Errorf("removing the stale bridge %s: %w", link.Attrs().Name, err)
 		}
 	}

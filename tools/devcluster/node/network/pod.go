@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -39,9 +38,9 @@ func (n *Network) Attach(settings map[string]string) (*Pod, error) {
 		return nil, err
 	}
 	pod := &Pod{Address: address, network: n}
-	if pod.namespace, err = newNamespace(); err == nil {
+	if pod.namespace, err = n.place.newNamespace(); err == nil {
 		if err = pod.connect(number); err == nil {
-			err = pod.inside(func() error { return apply(settings) })
+			err = n.place.inside(pod.namespace, func() error { return apply(settings) })
 		}
 	}
 	if err != nil {
@@ -60,13 +59,17 @@ func (p *Pod) connect(number int) error {
 	attributes.Name = devicePrefix() + strconv.FormatInt(int64(number), 16)
 	attributes.MasterIndex = p.network.bridge.Index
 	veth := &netlink.Veth{LinkAttrs: attributes, PeerName: "eth0", PeerNamespace: netlink.NsFd(p.namespace.Fd())}
-	if err := netlink.LinkAdd(veth); err != nil {
+	if err := p.network.links.LinkAdd(veth); err != nil {
 		return fmt.Errorf("making the network device of a pod: %w", err)
 	}
-	if err := netlink.LinkSetUp(veth); err != nil {
+	if err := p.network.links.LinkSetUp(veth); err != nil {
 		return fmt.Errorf("starting the network device of a pod: %w", err)
 	}
-	within, err := netlink.NewHandleAt(netns.NsHandle(p.namespace.Fd()), unix.NETLINK_ROUTE)
+	var within *netlink.Handle
+	err := p.network.place.run(func() (err error) {
+		within, err = netlink.NewHandleAt(netns.NsHandle(p.namespace.Fd()), unix.NETLINK_ROUTE)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("entering the network of a pod: %w", err)
 	}
@@ -90,7 +93,25 @@ func (p *Pod) connect(number int) error {
 	if err := within.RouteAdd(route); err != nil {
 		return fmt.Errorf("giving a pod its default route: %w", err)
 	}
-	return nil
+	return p.openOutside(within, device)
+}
+
+// openOutside leads the addresses that the node has on the machine's loopback
+// network to the node: elsewhere than here they would be the pod's own.
+func (p *Pod) openOutside(within *netlink.Handle, device netlink.Link) error {
+	outside := p.network.outside
+	if !outside.IsValid() {
+		return nil
+	}
+	// The local table is asked first, and has a wider route to the loopback
+	// device.
+	route := &netlink.Route{
+		LinkIndex: device.Attrs().Index, Dst: ipNet(outside), Gw: p.network.gateway.AsSlice(), Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_UNICAST,
+	}
+	if err := within.RouteAdd(route); err != nil {
+		return fmt.Errorf("leading a pod to %s: %w", outside, err)
+	}
+	return p.network.place.inside(p.namespace, func() error { return apply(routeLoopback) })
 }
 
 // Namespace is the network namespace, open until Close.
@@ -98,12 +119,8 @@ func (p *Pod) Namespace() *os.File { return p.namespace }
 
 // Dial connects to an address, a literal IP with port, as the pod would.
 func (p *Pod) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var connection net.Conn
-	err := p.inside(func() (err error) {
-		connection, err = (&net.Dialer{}).DialContext(ctx, network, address)
-		return err
-	})
-	return connection, err
+	dialer := &net.Dialer{Control: control(func(do func() error) error { return p.network.place.inside(p.namespace, do) })}
+	return dialer.DialContext(ctx, network, address)
 }
 
 // Close gives the network and its address back. The kernel removes the network
@@ -117,47 +134,6 @@ func (p *Pod) Close() error {
 	p.network.mu.Lock()
 	delete(p.network.free.used, p.Address)
 	p.network.mu.Unlock()
-	return err
-}
-
-// inside runs the function on a thread that is in the pod's network.
-func (p *Pod) inside(do func() error) error {
-	return onThread(func() error { return unix.Setns(int(p.namespace.Fd()), unix.CLONE_NEWNET) }, do)
-}
-
-func newNamespace() (*os.File, error) {
-	var made *os.File
-	err := onThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) }, func() (err error) {
-		made, err = os.Open("/proc/thread-self/ns/net")
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("making the network namespace of a pod: %w", err)
-	}
-	return made, nil
-}
-
-// onThread runs do on a thread whose network enter has changed, and puts the
-// thread back. It must not be thrown away instead: containers are told to die
-// with the thread that started them, and this one may have started some.
-func onThread(enter, do func() error) error {
-	runtime.LockOSThread()
-	own, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer own.Close()
-	if err := enter(); err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	err = do()
-	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
-		// Nothing else may run on this thread: it ends with its goroutine.
-		return errors.Join(err, fmt.Errorf("returning from the network of a pod: %w", back))
-	}
-	runtime.UnlockOSThread()
 	return err
 }
 

@@ -216,7 +216,7 @@ func (m *member) once() error {
 	m.pod.mu.Lock()
 	network := m.pod.network
 	m.pod.mu.Unlock()
-	var namespace *os.File
+	namespace := m.pod.machine.Network.Namespace()
 	if network != nil {
 		namespace = network.Namespace()
 	}

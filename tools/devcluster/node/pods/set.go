@@ -188,7 +188,7 @@ func (p *Pod) dial(ctx context.Context, address string) (net.Conn, error) {
 	pod, host := p.network, p.object.Spec.HostNetwork
 	p.mu.Unlock()
 	if host {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		return p.machine.Network.DialNode(ctx, "tcp", address)
 	}
 	if pod == nil {
 		return nil, fmt.Errorf("the pod has no network")

@@ -11,7 +11,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -31,6 +30,7 @@ type backends []string
 // frontend accepts connections on one address.
 type frontend struct {
 	listener net.Listener
+	connect  func(ctx context.Context, network, address string) (net.Conn, error)
 	targets  atomic.Pointer[backends]
 	// sticky sends all connections of a client to the same endpoint.
 	sticky atomic.Bool
@@ -42,16 +42,12 @@ type frontend struct {
 	serving     sync.WaitGroup
 }
 
-func listen(address netip.AddrPort) (*frontend, error) {
-	listener, err := net.Listen("tcp4", address.String())
-	if err != nil {
-		return nil, err
-	}
-	f := &frontend{listener: listener, connections: map[net.Conn]struct{}{}}
+func newFrontend(listener net.Listener, connect func(ctx context.Context, network, address string) (net.Conn, error)) *frontend {
+	f := &frontend{listener: listener, connect: connect, connections: map[net.Conn]struct{}{}}
 	f.next.Store(rand.Uint32())
 	f.targets.Store(&backends{})
 	f.serving.Go(f.serve)
-	return f, nil
+	return f
 }
 
 func (f *frontend) serve() {
@@ -118,7 +114,7 @@ func (f *frontend) dial(client net.Addr) net.Conn {
 	}
 	for attempt := range min(maxAttempts, len(targets)) {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-		server, err := (&net.Dialer{}).DialContext(ctx, "tcp4", targets[(int(first%uint32(len(targets)))+attempt)%len(targets)])
+		server, err := f.connect(ctx, "tcp4", targets[(int(first%uint32(len(targets)))+attempt)%len(targets)])
 		cancel()
 		if err == nil {
 			return server

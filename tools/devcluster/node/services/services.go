@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -26,15 +27,38 @@ type Config struct {
 	Client    kubernetes.Interface
 	Services  corelisters.ServiceLister
 	Endpoints discoverylisters.EndpointSliceLister
+	// Network is the node's.
+	Network Network
 	// Balanced are the addresses for Services of type LoadBalancer.
 	Balanced netip.Prefix
 	// Node is where node ports are open.
 	Node netip.Addr
+	// Outside says what the machine reaches of a network that it isn't part of.
+	// The zero value is for one that it is part of.
+	Outside Outside
 	// Fixed are endpoints of Services that publish none, for all their ports.
 	Fixed map[types.NamespacedName]string
 	// Skip are Services that somebody else answers for.
 	Skip map[types.NamespacedName]bool
 	Log  func(format string, args ...any)
+}
+
+// Network is where Services have their addresses.
+type Network interface {
+	// Listen accepts connections at one of them.
+	Listen(address netip.AddrPort) (net.Listener, error)
+	// Dial connects to a pod, or to anything that the machine reaches.
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// front is where connections are accepted.
+type front struct {
+	netip.AddrPort
+	// outside tells that it is the machine who connects, from outside of the
+	// network of the node.
+	outside bool
+	// standsFor is the port that outside couldn't be had, 0 if this is it.
+	standsFor uint16
 }
 
 // Proxy answers for all Services of the cluster.
@@ -44,7 +68,7 @@ type Proxy struct {
 
 	mu sync.Mutex
 	// frontends are the open ones of each Service.
-	frontends map[types.NamespacedName]map[netip.AddrPort]*frontend
+	frontends map[types.NamespacedName]map[front]*frontend
 	// taken are the balanced addresses in use.
 	taken map[netip.Addr]types.NamespacedName
 }
@@ -53,7 +77,7 @@ type Proxy struct {
 func New(config Config) *Proxy {
 	return &Proxy{
 		config: config, queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
-		frontends: map[types.NamespacedName]map[netip.AddrPort]*frontend{},
+		frontends: map[types.NamespacedName]map[front]*frontend{},
 		taken:     map[netip.Addr]types.NamespacedName{},
 	}
 }
@@ -65,6 +89,10 @@ func (p *Proxy) Changed(service types.NamespacedName) { p.queue.Add(service) }
 // listers must be filled.
 func (p *Proxy) Run(ctx context.Context) {
 	p.reserve()
+	var following sync.WaitGroup
+	if p.config.Outside.Node.IsValid() {
+		following.Go(func() { p.followMachine(ctx) })
+	}
 	stop := context.AfterFunc(ctx, p.queue.ShutDown)
 	defer stop()
 	for {
@@ -80,6 +108,7 @@ func (p *Proxy) Run(ctx context.Context) {
 		}
 		p.queue.Done(service)
 	}
+	following.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, open := range p.frontends {
@@ -92,6 +121,9 @@ func (p *Proxy) Run(ctx context.Context) {
 // reserve keeps the addresses that Services were given earlier from being
 // given to others.
 func (p *Proxy) reserve() {
+	if node := p.config.Outside.Node; node.IsValid() {
+		p.taken[node] = machine
+	}
 	all, err := p.config.Services.List(labels.Everything())
 	if err != nil {
 		return
@@ -132,23 +164,37 @@ func (p *Proxy) sync(ctx context.Context, name types.NamespacedName) error {
 	if err != nil {
 		return err
 	}
-	wanted := map[netip.AddrPort]backends{}
+	return p.apply(name, p.fronts(service, addresses, targets), service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP)
+}
+
+// fronts returns where a Service is to answer, and who.
+func (p *Proxy) fronts(service *corev1.Service, addresses []netip.Addr, targets map[string]backends) map[front]backends {
+	wanted := map[front]backends{}
 	for _, port := range service.Spec.Ports {
 		if port.Protocol != corev1.ProtocolTCP && port.Protocol != "" {
 			continue
 		}
 		for _, address := range addresses {
-			wanted[netip.AddrPortFrom(address, uint16(port.Port))] = targets[port.Name]
+			wanted[front{AddrPort: netip.AddrPortFrom(address, uint16(port.Port))}] = targets[port.Name]
+			if outside, has := p.config.Outside.front(address, service, uint16(port.Port), p.config.Balanced); has {
+				wanted[outside] = targets[port.Name]
+			}
 		}
-		if port.NodePort != 0 {
-			wanted[netip.AddrPortFrom(p.config.Node, uint16(port.NodePort))] = targets[port.Name]
+		if port.NodePort == 0 {
+			continue
+		}
+		wanted[front{AddrPort: netip.AddrPortFrom(p.config.Node, uint16(port.NodePort))}] = targets[port.Name]
+		if node := p.config.Outside.Node; node.IsValid() {
+			at := netip.AddrPortFrom(node, uint16(port.NodePort))
+			wanted[front{AddrPort: at}] = targets[port.Name]
+			wanted[front{AddrPort: at, outside: true}] = targets[port.Name]
 		}
 	}
-	return p.apply(name, wanted, service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP)
+	return wanted
 }
 
 // apply opens and closes frontends so that these remain.
-func (p *Proxy) apply(name types.NamespacedName, wanted map[netip.AddrPort]backends, sticky bool) error {
+func (p *Proxy) apply(name types.NamespacedName, wanted map[front]backends, sticky bool) error {
 	open := p.frontends[name]
 	for address, f := range open {
 		if _, keep := wanted[address]; !keep {
@@ -161,7 +207,7 @@ func (p *Proxy) apply(name types.NamespacedName, wanted map[netip.AddrPort]backe
 		return nil
 	}
 	if open == nil {
-		open = map[netip.AddrPort]*frontend{}
+		open = map[front]*frontend{}
 		p.frontends[name] = open
 	}
 	var failure error
@@ -169,7 +215,7 @@ func (p *Proxy) apply(name types.NamespacedName, wanted map[netip.AddrPort]backe
 		f := open[address]
 		if f == nil {
 			var err error
-			if f, err = listen(address); err != nil {
+			if f, err = p.open(name, address); err != nil {
 				failure = fmt.Errorf("%s: %w", address, err)
 				continue
 			}
@@ -178,6 +224,21 @@ func (p *Proxy) apply(name types.NamespacedName, wanted map[netip.AddrPort]backe
 		f.set(targets, sticky)
 	}
 	return failure
+}
+
+func (p *Proxy) open(name types.NamespacedName, at front) (*frontend, error) {
+	listen := p.config.Network.Listen
+	if at.outside {
+		listen = func(address netip.AddrPort) (net.Listener, error) { return net.Listen("tcp4", address.String()) }
+	}
+	listener, err := listen(at.AddrPort)
+	if err != nil {
+		return nil, err
+	}
+	if at.standsFor != 0 {
+		p.config.Log("service %s: outside of pods, port %d answers at %s", name, at.standsFor, at.AddrPort)
+	}
+	return newFrontend(listener, p.config.Network.Dial), nil
 }
 
 func clusterAddresses(service *corev1.Service) []netip.Addr {

@@ -25,6 +25,8 @@ type Source struct {
 	Secrets    corelisters.SecretLister
 	// Allocatable is what a container without limits may use.
 	Allocatable corev1.ResourceList
+	// Groups tells that files can be given to any group.
+	Groups bool
 }
 
 // Volumes are those of one pod. They aren't safe for concurrent use.
@@ -145,7 +147,7 @@ func (v *Volumes) replace(pod *corev1.Pod, volume corev1.Volume, content files) 
 	if err != nil {
 		return err
 	}
-	return writer.Write(content, func(subPath string) error { return own(pod, filepath.Join(dir, subPath)) })
+	return writer.Write(content, func(subPath string) error { return v.own(pod, filepath.Join(dir, subPath)) })
 }
 
 func (v *Volumes) makeEmptyDir(pod *corev1.Pod, volume corev1.Volume) error {
@@ -156,12 +158,12 @@ func (v *Volumes) makeEmptyDir(pod *corev1.Pod, volume corev1.Volume) error {
 	if err := errors.Join(os.MkdirAll(dir, 0o777), os.Chmod(dir, 0o777)); err != nil {
 		return err
 	}
-	return own(pod, dir)
+	return v.own(pod, dir)
 }
 
 // own gives files to the pod's group, where it names one.
-func own(pod *corev1.Pod, root string) error {
-	if pod.Spec.SecurityContext == nil || pod.Spec.SecurityContext.FSGroup == nil || os.Geteuid() != 0 {
+func (v *Volumes) own(pod *corev1.Pod, root string) error {
+	if pod.Spec.SecurityContext == nil || pod.Spec.SecurityContext.FSGroup == nil || !v.source.Groups {
 		return nil
 	}
 	group := int(*pod.Spec.SecurityContext.FSGroup)
