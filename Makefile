@@ -11,6 +11,7 @@ COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 VERSION_FLAGS = -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 GATEWAY_API_DIR = $(shell go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)
+INFERENCE_DIR = $(shell go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api-inference-extension)
 ISTIO_DIR = $(shell go list -m -f '{{.Dir}}' istio.io/istio)
 
 # Cold builds take minutes: show that something happens, and pass on whatever
@@ -55,6 +56,7 @@ generate: ## Regenerate everything that is generated
 	bin/apigen trim -crds manifests/crds
 	bin/apigen chart -crds manifests/crds -out manifests/helm/agentgateway-crds/templates
 	bin/apigen validating -crds $(GATEWAY_API_DIR)/config/crd/standard -out pkg/validation/gatewayapi
+	bin/apigen validating -crds $(INFERENCE_DIR)/config/crd/bases -out pkg/validation/inference
 
 .PHONY: lint
 lint: ## Check formatting, go vet, and the flow of imports
@@ -78,9 +80,9 @@ conformance: ## Run Gateway API's conformance suite with real traffic (as root o
 .PHONY: bench
 bench: build ## Measure speed and scale (SCALE=full, WORLDS=…, RUN=…, PROFILE=1), see docs/benchmarks.md
 	@go build -C tools/devcluster -v -ldflags "-s -w" -o $(CURDIR)/bin/devcluster . 2>&1 | $(PROGRESS)
-	go build -trimpath -o bin/bench ./tests/bench
+	go build -trimpath -tags grpcnotrace -ldflags "-s -w" -o bin/bench ./tests/bench
 	DEVCLUSTER_BIN=$(CURDIR)/bin/devcluster bin/bench -controller bin/agentgateway-controller -results tests/bench/results \
-		-scale $(or $(SCALE),small) $(if $(WORLDS),-worlds $(WORLDS)) $(if $(RUN),-run $(RUN)) $(if $(PROFILE),-profile)
+		-scale $(or $(SCALE),small) $(if $(filter full,$(SCALE)),-docs docs/benchmarks.md) $(if $(WORLDS),-worlds $(WORLDS)) $(if $(RUN),-run $(RUN)) $(if $(PROFILE),-profile)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -15,6 +15,7 @@ import (
 
 	"agentgateway.dev/controller/pkg/graph"
 	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/mesh"
 	"agentgateway.dev/controller/pkg/provision"
 	"agentgateway.dev/controller/pkg/settings"
 )
@@ -54,7 +55,7 @@ key is made up for a Gateway whose Secret is not in the manifests.`,
 }
 
 func render(cmd *cobra.Command, files []string, loaded settings.Settings) error {
-	decoder, err := readAll(files, cmd.InOrStdin())
+	decoder, err := readAll(files, cmd.InOrStdin(), inputs.Features{})
 	if err != nil {
 		return err
 	}
@@ -93,6 +94,7 @@ func desiredOf(objects []runtime.Object, loaded settings.Settings) []provision.D
 	in := inputs.FromObjects(objects, opts)
 	translation := graph.DefaultSettings()
 	translation.Controllers = loaded.Controllers
+	translation.Mesh = mesh.Settings{Namespace: loaded.Istio.Namespace, Revision: loaded.Istio.Revision}
 	built := graph.Build(in, translation, opts)
 	defaults := provision.DefaultsOf(loaded, "")
 	defaults.NewSessionKey = provision.NewSessionKey
@@ -103,6 +105,7 @@ func desiredOf(objects []runtime.Object, loaded settings.Settings) []provision.D
 		Secrets:    in.Secrets,
 		Judged:     built.Gateways,
 		Authority:  provision.NewAuthority(in.Secrets, loaded.Namespace, opts),
+		Mesh:       built.Mesh,
 		Defaults:   defaults,
 	}, opts)
 	if !built.WaitUntilSynced(stop) || !desired.WaitUntilSynced(stop) {

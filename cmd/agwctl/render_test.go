@@ -49,6 +49,30 @@ func TestRenderPrintsObjectsInOrder(t *testing.T) {
 	}
 }
 
+// TestRenderReadsTheMesh checks that the mesh configuration counts that is in
+// the files, under the name that the settings say.
+func TestRenderReadsTheMesh(t *testing.T) {
+	input := renderInput + `spec: {istio: {}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio-canary, namespace: mesh}
+data: {mesh: "trustDomain: corp.test"}
+`
+	for want, arguments := range map[string][]string{
+		"value: corp.test\n":     {"--istio-namespace=mesh", "--istio-revision=canary"},
+		"value: cluster.local\n": {"--istio-namespace=mesh"},
+	} {
+		code, stdout, stderr := agwctl(input, append([]string{"render", "-f", "-"}, arguments...)...)
+		if code != 0 || stderr != "" {
+			t.Fatalf("%v: exit code %d, standard error %q", arguments, code, stderr)
+		}
+		if !strings.Contains(stdout, "name: TRUST_DOMAIN\n          "+want) {
+			t.Errorf("%v: output lacks the trust domain with %q", arguments, want)
+		}
+	}
+}
+
 func TestRenderFindings(t *testing.T) {
 	for name, test := range map[string]struct {
 		spec string

@@ -14,6 +14,7 @@ import (
 
 	"agentgateway.dev/controller/pkg/graph"
 	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/mesh"
 	"agentgateway.dev/controller/pkg/offline"
 )
 
@@ -49,12 +50,16 @@ files, and missed if not.`,
 	}
 	command.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, directory (its *.yaml, *.yml and *.json, recursively) or - (repeatable)")
 	command.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
+	command.Flags().BoolVar(&settings.InferencePools, "enable-infer-ext", false, "translate InferencePools")
 	command.Flags().StringVar(&settings.Addresses.ClusterDomain, "cluster-domain", settings.Addresses.ClusterDomain, "DNS domain of the cluster")
+	command.Flags().StringVar(&settings.Addresses.ClusterID, "istio-cluster-id", settings.Addresses.ClusterID, "Istio's name of the cluster")
+	command.Flags().StringVar(&settings.Mesh.Namespace, "istio-namespace", mesh.DefaultNamespace, "namespace of istiod, whose mesh configuration is read if it is in the files")
+	command.Flags().StringVar(&settings.Mesh.Revision, "istio-revision", "default", "revision whose mesh configuration is read")
 	return command
 }
 
 func translate(cmd *cobra.Command, files []string, output string, settings graph.Settings) error {
-	decoder, err := readAll(files, cmd.InOrStdin())
+	decoder, err := readAll(files, cmd.InOrStdin(), inputs.Features{InferencePools: settings.InferencePools})
 	if err != nil {
 		return err
 	}
@@ -89,8 +94,9 @@ func write(out io.Writer, format string, document any) error {
 }
 
 // readAll decodes files, directories and "-", in the order given.
-func readAll(names []string, stdin io.Reader) (*inputs.Decoder, error) {
+func readAll(names []string, stdin io.Reader, features inputs.Features) (*inputs.Decoder, error) {
 	decoder := inputs.NewDecoder()
+	decoder.Features = features
 	return decoder, readEach(names, stdin, func(file string, content []byte) error {
 		decoder.Read(file, content)
 		return nil

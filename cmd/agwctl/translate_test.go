@@ -158,3 +158,21 @@ func TestExitCodes(t *testing.T) {
 		})
 	}
 }
+
+// TestTranslateServesInferencePoolsWhenAsked gives the flag that the opening
+// comment of the scenario names, and then doesn't.
+func TestTranslateServesInferencePoolsWhenAsked(t *testing.T) {
+	manifests, expected := scenario(t, "inferencepool-unused")
+	path := file(t, t.TempDir(), "inferencepool-unused.txt", manifests)
+	code, stdout, stderr := agwctl("", "translate", "--enable-infer-ext", "-f", path)
+	if code != 0 || stderr != "" {
+		t.Errorf("code %d, stderr %q", code, stderr)
+	}
+	if diff := cmp.Diff(expected, stdout); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+	code, _, stderr = agwctl("", "translate", "-f", path)
+	if code != 0 || !strings.Contains(stderr, "kind InferencePool is not enabled") {
+		t.Errorf("without the flag: code %d, stderr %q", code, stderr)
+	}
+}

@@ -31,7 +31,7 @@ func BenchmarkPodFlip(b *testing.B) {
 		objects = append(objects, newPod("default", fmt.Sprint("pod-", i), labels(i%services), true))
 	}
 	c := newCluster(opts, objects...)
-	addresses := New(c.in, Settings{}, opts)
+	addresses := New(c.in, c.mesh, Settings{}, opts)
 	if got := len(contents(b, addresses)); got != services+pods {
 		b.Fatalf("%d resources", got)
 	}

@@ -2,6 +2,7 @@ package addresses
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,67 +11,96 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
+	"istio.io/istio/pkg/kube/controllers"
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/mesh"
 	"agentgateway.dev/controller/pkg/resources"
 )
 
 // cluster is a set of objects that a test changes one by one.
 type cluster struct {
-	in         *inputs.Inputs
-	namespaces krt.StaticCollection[*corev1.Namespace]
-	nodes      krt.StaticCollection[*corev1.Node]
-	pods       krt.StaticCollection[*corev1.Pod]
-	services   krt.StaticCollection[*corev1.Service]
-	slices     krt.StaticCollection[*discoveryv1.EndpointSlice]
+	in     *inputs.Inputs
+	mesh   krt.Singleton[mesh.Mesh]
+	stores []store
+}
+
+// store changes the objects of one kind; both functions return false for
+// objects of other kinds.
+type store struct {
+	apply, remove func(runtime.Object) bool
 }
 
 func newCluster(opts krt.OptionsBuilder, objects ...runtime.Object) *cluster {
-	c := &cluster{
-		namespaces: krt.NewStaticCollection[*corev1.Namespace](nil, nil, opts.WithName("Namespaces")...),
-		nodes:      krt.NewStaticCollection[*corev1.Node](nil, nil, opts.WithName("Nodes")...),
-		pods:       krt.NewStaticCollection[*corev1.Pod](nil, nil, opts.WithName("Pods")...),
-		services:   krt.NewStaticCollection[*corev1.Service](nil, nil, opts.WithName("Services")...),
-		slices:     krt.NewStaticCollection[*discoveryv1.EndpointSlice](nil, nil, opts.WithName("EndpointSlices")...),
-	}
-	c.in = &inputs.Inputs{Namespaces: c.namespaces, Nodes: c.nodes, Pods: c.pods, Services: c.services, EndpointSlices: c.slices}
+	c := &cluster{in: inputs.FromObjects(nil, opts)}
+	watch(c, &c.in.Namespaces, opts)
+	watch(c, &c.in.Nodes, opts)
+	watch(c, &c.in.Pods, opts)
+	watch(c, &c.in.Services, opts)
+	watch(c, &c.in.EndpointSlices, opts)
+	watch(c, &c.in.MeshConfigs, opts)
+	watch(c, &c.in.Statuses.Gateways, opts)
+	watch(c, &c.in.GatewayClasses, opts)
+	watch(c, &c.in.InferencePools, opts)
+	watch(c, &c.in.ServiceEntries, opts)
+	watch(c, &c.in.WorkloadEntries, opts)
+	c.mesh = meshOf(c.in, opts)
 	for _, object := range objects {
 		c.apply(object)
 	}
 	return c
 }
 
+func meshOf(in *inputs.Inputs, opts krt.OptionsBuilder) krt.Singleton[mesh.Mesh] {
+	return mesh.New(mesh.Inputs{ConfigMaps: in.MeshConfigs, Namespaces: in.Namespaces}, mesh.Settings{}, opts)
+}
+
+func watch[T controllers.ComparableObject](c *cluster, field *krt.Collection[T], opts krt.OptionsBuilder) {
+	objects := krt.NewStaticCollection[T](nil, nil, opts.WithName(fmt.Sprintf("%T", *new(T)))...)
+	*field = objects
+	c.stores = append(c.stores, store{
+		apply: func(object runtime.Object) bool {
+			own, ok := object.(T)
+			if ok {
+				objects.UpdateObject(own)
+			}
+			return ok
+		},
+		remove: func(object runtime.Object) bool {
+			own, ok := object.(T)
+			if ok {
+				objects.DeleteObject(krt.GetKey(own))
+			}
+			return ok
+		},
+	})
+}
+
 func (c *cluster) apply(object runtime.Object) {
-	switch object := object.(type) {
-	case *corev1.Namespace:
-		c.namespaces.UpdateObject(object)
-	case *corev1.Node:
-		c.nodes.UpdateObject(object)
-	case *corev1.Pod:
-		c.pods.UpdateObject(object)
-	case *corev1.Service:
-		c.services.UpdateObject(object)
-	case *discoveryv1.EndpointSlice:
-		c.slices.UpdateObject(object)
+	if !slices.ContainsFunc(c.stores, func(s store) bool { return s.apply(object) }) {
+		panic(fmt.Sprintf("no collection for %T", object))
 	}
 }
 
 func (c *cluster) remove(object runtime.Object) {
-	key := krt.GetKey(object.(metav1.Object))
-	switch object.(type) {
-	case *corev1.Namespace:
-		c.namespaces.DeleteObject(key)
-	case *corev1.Node:
-		c.nodes.DeleteObject(key)
-	case *corev1.Pod:
-		c.pods.DeleteObject(key)
-	case *corev1.Service:
-		c.services.DeleteObject(key)
-	case *discoveryv1.EndpointSlice:
-		c.slices.DeleteObject(key)
+	if !slices.ContainsFunc(c.stores, func(s store) bool { return s.remove(object) }) {
+		panic(fmt.Sprintf("no collection for %T", object))
 	}
+}
+
+// ofMesh returns the objects that stand in every address.
+func (c *cluster) ofMesh() []runtime.Object {
+	var objects []runtime.Object
+	for _, config := range c.in.MeshConfigs.List() {
+		objects = append(objects, config.DeepCopy())
+	}
+	if namespace := c.in.Namespaces.GetKey(mesh.DefaultNamespace); namespace != nil {
+		objects = append(objects, (*namespace).DeepCopy())
+	}
+	return objects
 }
 
 func meta(namespace, name string) metav1.ObjectMeta {
@@ -116,6 +146,19 @@ func newSlice(namespace, name, service, outside string, pods ...string) *discove
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{outside}, NodeName: &node})
 	}
 	return slice
+}
+
+func newPool(name string, selector map[string]string, picker inferencev1.ObjectName, ports ...inferencev1.PortNumber) *inferencev1.InferencePool {
+	pool := &inferencev1.InferencePool{ObjectMeta: meta("default", name)}
+	pool.Spec.Selector.MatchLabels = map[inferencev1.LabelKey]inferencev1.LabelValue{}
+	for key, value := range selector {
+		pool.Spec.Selector.MatchLabels[inferencev1.LabelKey(key)] = inferencev1.LabelValue(value)
+	}
+	for _, port := range ports {
+		pool.Spec.TargetPorts = append(pool.Spec.TargetPorts, inferencev1.Port{Number: port})
+	}
+	pool.Spec.EndpointPickerRef.Name = picker
+	return pool
 }
 
 func newNode(name, zone string) *corev1.Node {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,14 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
+	networkingapi "istio.io/api/networking/v1"
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/pkg/resources"
 )
 
-// TestCost checks which pods are translated again by a change: those that the
-// change concerns, not more, even when their results would come out equal.
+// TestCost checks what is translated again by a change: the pods and services
+// that the change concerns, not more, even when their results would come out
+// equal.
 func TestCost(t *testing.T) {
 	front := map[string]string{"app": "web", "tier": "front"}
 	back := map[string]string{"app": "web", "tier": "back"}
@@ -36,7 +41,20 @@ func TestCost(t *testing.T) {
 			newPod("other", "front-1", front, true),
 			newSlice("default", "front-abc", "front", "", "front-1", "front-2"),
 			newSlice("default", "by-hand-1", "by-hand", "", "alone", "back-1"),
+			newNamespace("other", ""),
+			newMeshConfig("corp.test"),
+			newIstioNamespace("net-1"),
+			newWaypoint("default", "waypoint", "all", "192.0.2.1", ""),
+			newRemoteGateway("istio-system", "remote", "net-2", "192.0.2.2"),
+			newServiceEntry("other", "selecting", front, []string{"front.test"}),
+			newServiceEntry("other", "inline", nil, []string{"inline.test"}, &networkingapi.WorkloadEntry{Address: "192.0.2.3"}),
+			newWorkloadEntry("other", "here", "192.0.2.4", "", front),
+			newWorkloadEntry("other", "there", "192.0.2.5", "net-2", nil),
 		}
+	}
+	everything := []string{
+		"ServiceEntry other/inline", "ServiceEntry other/selecting", "WorkloadEntry other/here", "WorkloadEntry other/there",
+		"default/alone", "default/back-1", "default/front-1", "default/front-2", "other/front-1",
 	}
 	for _, test := range []struct {
 		name   string
@@ -65,16 +83,17 @@ func TestCost(t *testing.T) {
 		{
 			name:   "the target port of a Service that shares one pair of its selector",
 			change: func(c *cluster) { c.apply(newService("default", "front", front, 9090)) },
-			want:   []string{"default/front-1", "default/front-2"},
+			want:   []string{"default/front-1", "default/front-2", "service default/front.default.svc.cluster.local"},
 		},
 		{
 			name:   "a selector moves from front to back",
 			change: func(c *cluster) { c.apply(newService("default", "front", back, 8080)) },
-			want:   []string{"default/back-1", "default/front-1", "default/front-2"},
+			want:   []string{"default/back-1", "default/front-1", "default/front-2", "service default/front.default.svc.cluster.local"},
 		},
 		{
 			name:   "a Service that selects nobody",
 			change: func(c *cluster) { c.apply(newService("default", "new", map[string]string{"app": "nobody"}, 1)) },
+			want:   []string{"service default/new.default.svc.cluster.local"},
 		},
 		{
 			name:   "a Service goes",
@@ -98,6 +117,70 @@ func TestCost(t *testing.T) {
 		{
 			name:   "a Namespace's preference",
 			change: func(c *cluster) { c.apply(newNamespace("default", "PreferSameNode")) },
+			want: []string{
+				"service default/by-hand.default.svc.cluster.local", "service default/front.default.svc.cluster.local",
+				"service default/web.default.svc.cluster.local",
+			},
+		},
+		{
+			name: "the mesh configuration, but for the trust domain",
+			change: func(c *cluster) {
+				config := newMeshConfig("corp.test")
+				config.Data["mesh"] += "\nrootNamespace: other"
+				c.apply(config)
+			},
+		},
+		{
+			name:   "the trust domain",
+			change: func(c *cluster) { c.apply(newMeshConfig("other.test")) },
+			want:   slices.DeleteFunc(slices.Clone(everything), func(name string) bool { return name == "ServiceEntry other/selecting" }),
+		},
+		{
+			name:   "the mesh configuration goes",
+			change: func(c *cluster) { c.remove(newMeshConfig("")) },
+			want:   slices.DeleteFunc(slices.Clone(everything), func(name string) bool { return name == "ServiceEntry other/selecting" }),
+		},
+		{
+			name: "a label of a Namespace that says nothing here",
+			change: func(c *cluster) {
+				namespace := newNamespace("default", "PreferClose")
+				namespace.Labels = map[string]string{"team": "blue"}
+				c.apply(namespace)
+			},
+		},
+		{
+			name:   "a WorkloadEntry",
+			change: func(c *cluster) { c.apply(newWorkloadEntry("other", "here", "192.0.2.40", "", front)) },
+			want:   []string{"WorkloadEntry other/here"},
+		},
+		{
+			name: "the port of a ServiceEntry that selects one pod and one WorkloadEntry",
+			change: func(c *cluster) {
+				entry := newServiceEntry("other", "selecting", front, []string{"front.test"})
+				entry.Spec.Ports[0].TargetPort = 8080
+				c.apply(entry)
+			},
+			want: []string{"ServiceEntry other/selecting", "WorkloadEntry other/here", "other/front-1", "service other/front.test"},
+		},
+		{
+			name:   "a waypoint that nobody asks for",
+			change: func(c *cluster) { c.apply(newWaypoint("default", "waypoint", "all", "192.0.2.9", "")) },
+		},
+		{
+			name: "one pod asks for a waypoint",
+			change: func(c *cluster) {
+				c.apply(newPod("default", "front-1", map[string]string{"app": "web", "tier": "front", useWaypointLabel: "waypoint"}, true))
+			},
+			want: []string{"default/front-1"},
+		},
+		{
+			name:   "the gateway of a network",
+			change: func(c *cluster) { c.apply(newRemoteGateway("istio-system", "remote", "net-2", "192.0.2.20")) },
+			want:   []string{"WorkloadEntry other/there"},
+		},
+		{
+			name:   "the gateway of a network that nobody is on",
+			change: func(c *cluster) { c.apply(newRemoteGateway("istio-system", "another", "net-3", "192.0.2.30")) },
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -110,25 +193,42 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// translated returns, in order of their names, the pods that are translated at
-// least once because of change. It gives those that are wanted the time that a
+// translated returns, in order of their names, what is translated at least once
+// because of change: pods by their key, others with their kind before it. It gives those that are wanted the time that a
 // loaded machine needs.
 func translated(t *testing.T, c *cluster, want []string, change func()) []string {
 	opts := options(t)
-	s := newSources(c.in, Settings{}, opts)
+	s := newSources(c.in, c.mesh, Settings{}, opts)
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	workloads := krt.NewCollection(c.in.Pods, func(ctx krt.HandlerContext, pod *corev1.Pod) *resources.Resource {
+	note := func(name string) {
 		mu.Lock()
-		seen[pod.Namespace+"/"+pod.Name] = true
-		mu.Unlock()
+		defer mu.Unlock()
+		seen[name] = true
+	}
+	counted := s.addresses(c.in, opts)
+	counted.Workloads = krt.NewCollection(c.in.Pods, func(ctx krt.HandlerContext, pod *corev1.Pod) *resources.Resource {
+		note(pod.Namespace + "/" + pod.Name)
 		return s.podWorkload(ctx, pod)
 	}, opts.WithName("CountedWorkloads")...)
-	w := newWatermark(t, c, Addresses{
-		Services:          krt.NewCollection(s.services, s.serviceAddress, opts.WithName("Services")...),
-		Workloads:         workloads,
-		EndpointWorkloads: krt.NewManyCollection(c.in.EndpointSlices, s.endpointWorkloads, opts.WithName("EndpointWorkloads")...),
-	})
+	counted.EntryWorkloads = krt.NewCollection(c.in.WorkloadEntries, func(ctx krt.HandlerContext, entry *networkingv1.WorkloadEntry) *resources.Resource {
+		note("WorkloadEntry " + entry.Namespace + "/" + entry.Name)
+		return s.entryWorkload(ctx, entry)
+	}, opts.WithName("CountedEntryWorkloads")...)
+	counted.InlineWorkloads = krt.NewManyCollection(c.in.ServiceEntries, func(ctx krt.HandlerContext, entry *networkingv1.ServiceEntry) []resources.Resource {
+		note("ServiceEntry " + entry.Namespace + "/" + entry.Name)
+		return s.inlineWorkloads(ctx, entry)
+	}, opts.WithName("CountedInlineWorkloads")...)
+	serviceAddress := func(ctx krt.HandlerContext, from service) *resources.Resource {
+		note("service " + from.endpointKey())
+		return s.serviceAddress(ctx, from)
+	}
+	counted.Services = krt.JoinCollection([]krt.Collection[resources.Resource]{
+		krt.NewCollection(s.services, serviceAddress, opts.WithName("CountedServices")...),
+		krt.NewCollection(s.pools, serviceAddress, opts.WithName("CountedPools")...),
+		krt.NewCollection(s.entries, serviceAddress, opts.WithName("CountedServiceEntries")...),
+	}, opts.WithName("CountedJoin")...)
+	w := newWatermark(t, c, counted)
 	w.pass(t)
 
 	mu.Lock()
@@ -141,7 +241,7 @@ func translated(t *testing.T, c *cluster, want []string, change func()) []string
 		mu.Lock()
 		names = slices.Sorted(maps.Keys(seen))
 		mu.Unlock()
-		names = slices.DeleteFunc(names, func(name string) bool { return name == w.namespace+"/pod" })
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, w.namespace+"/") })
 		if slices.Equal(names, want) {
 			break
 		}
@@ -168,7 +268,7 @@ func newWatermark(t *testing.T, c *cluster, addresses Addresses) *watermark {
 	t.Helper()
 	w := &watermark{namespace: "watermark", cluster: c, addresses: addresses}
 	contents(t, addresses)
-	w.feed = newFeed(addresses.Services, addresses.Workloads, addresses.EndpointWorkloads)
+	w.feed = newFeed(addresses.All()...)
 	return w
 }
 
@@ -191,8 +291,20 @@ func (w *watermark) objects() []runtime.Object {
 	if w.round%2 == 0 {
 		distribution = "PreferSameNode"
 	}
+	pool := newPool("pool", selector, "picker", inferencev1.PortNumber(1000+w.round))
+	pool.Namespace = w.namespace
+	namespace := newNamespace(w.namespace, distribution)
+	namespace.Labels = map[string]string{useWaypointLabel: "waypoint"}
+	// What istiod and other networks add, each with a way of its own.
+	network, address := "watermark", fmt.Sprintf("10.3.%d.%d", w.round/256, w.round%256)
+	entry := newServiceEntry(w.namespace, "entry", nil, []string{"watermark.test"}, &networkingapi.WorkloadEntry{Address: address})
+	entry.Spec.Ports[0].Number = uint32(40000 + w.round)
+	machine := newWorkloadEntry(w.namespace, "machine", address, network, selector)
+	remote := newRemoteGateway(w.namespace, "remote", network, address)
+	waypoint := newWaypoint(w.namespace, "waypoint", "all", address, "")
 	return []runtime.Object{
-		newNamespace(w.namespace, distribution), node, byHand, newService(w.namespace, "selecting", selector, 30000+w.round), slice, pod,
+		namespace, node, byHand, newService(w.namespace, "selecting", selector, 30000+w.round), pool, slice, pod,
+		entry, machine, remote, waypoint,
 	}
 }
 
@@ -200,7 +312,7 @@ func (w *watermark) objects() []runtime.Object {
 func (w *watermark) pass(t *testing.T) {
 	t.Helper()
 	w.round++
-	want := translate(t, w.objects(), Settings{})
+	want := translate(t, append(w.objects(), w.cluster.ofMesh()...), Settings{})
 	for _, object := range w.objects() {
 		w.cluster.apply(object)
 	}

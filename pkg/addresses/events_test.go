@@ -19,12 +19,14 @@ func TestEvents(t *testing.T) {
 	const pod = "Kubernetes//Pod/default/web-1"
 	const neighbour = "Kubernetes//Pod/default/web-2"
 	const address = "default/web.default.svc.cluster.local"
+	const pool = "default/pool.default.inference.cluster.local"
 	objects := func() []runtime.Object {
 		return []runtime.Object{
 			newService("default", "web", web, 8080),
 			newPod("default", "web-1", web, true),
 			newPod("default", "web-2", web, true),
 			newPod("default", "other", map[string]string{"app": "other"}, true),
+			newPool("pool", web, "picker", 8000),
 		}
 	}
 	for _, test := range []struct {
@@ -65,6 +67,25 @@ func TestEvents(t *testing.T) {
 			want: []string{address},
 		},
 		{
+			name:   "an InferencePool gets another picker",
+			change: func(c *cluster) { c.apply(newPool("pool", web, "another", 8000)) },
+		},
+		{
+			name:   "an InferencePool gets another port",
+			change: func(c *cluster) { c.apply(newPool("pool", web, "picker", 8000, 8001)) },
+			want:   []string{pod, neighbour, pool},
+		},
+		{
+			name:   "an InferencePool comes to select other pods",
+			change: func(c *cluster) { c.apply(newPool("pool", map[string]string{"app": "other"}, "picker", 8000)) },
+			want:   []string{"Kubernetes//Pod/default/other", pod, neighbour},
+		},
+		{
+			name:   "an InferencePool is deleted",
+			change: func(c *cluster) { c.remove(newPool("pool", nil, "")) },
+			want:   []string{pod, neighbour, pool},
+		},
+		{
 			name:   "a pod is deleted",
 			change: func(c *cluster) { c.remove(newPod("default", "web-1", nil, false)) },
 			want:   []string{pod},
@@ -73,11 +94,11 @@ func TestEvents(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			opts := options(t)
 			c := newCluster(opts, objects()...)
-			addresses := New(c.in, Settings{}, opts)
+			addresses := New(c.in, c.mesh, Settings{}, opts)
 			w := newWatermark(t, c, addresses)
 			w.pass(t)
 			// Registered on everything, and read only when all has come out.
-			heard := newFeed(addresses.Services, addresses.Workloads, addresses.EndpointWorkloads)
+			heard := newFeed(addresses.All()...)
 			test.change(c)
 			w.pass(t)
 			got := heard.drain(t, c)

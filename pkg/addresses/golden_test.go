@@ -49,13 +49,14 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestSettings checks that the facts of the cluster stand where proxies look
-// for them, and that the default trust domain is left out.
+// TestSettings checks that the facts of the cluster and of the mesh stand where
+// proxies look for them, and that the default trust domain is left out.
 func TestSettings(t *testing.T) {
-	objects := func() []runtime.Object {
-		return append(decode(t, "testdata/selection.yaml"), decode(t, "testdata/endpoint-slices.yaml")...)
+	objects := func(trustDomain, network string) []runtime.Object {
+		known := append(decode(t, "testdata/selection.yaml"), decode(t, "testdata/endpoint-slices.yaml")...)
+		return append(known, newMeshConfig(trustDomain), newIstioNamespace(network))
 	}
-	custom := show(t, translate(t, objects(), Settings{ClusterDomain: "corp.test", ClusterID: "east", Network: "net-1", TrustDomain: "trust.test"}))
+	custom := show(t, translate(t, objects("trust.test", "net-1"), Settings{ClusterDomain: "corp.test", ClusterID: "east"}))
 	for _, want := range []string{
 		"name: default/one-label.default.svc.corp.test\n",
 		"hostname: one-label.default.svc.corp.test\n",
@@ -70,8 +71,8 @@ func TestSettings(t *testing.T) {
 			t.Errorf("output lacks %q", want)
 		}
 	}
-	explicit := show(t, translate(t, objects(), Settings{ClusterDomain: "cluster.local", ClusterID: "Kubernetes", TrustDomain: "cluster.local"}))
-	if diff := cmp.Diff(show(t, translate(t, objects(), Settings{})), explicit); diff != "" {
+	explicit := show(t, translate(t, objects("cluster.local", ""), Settings{ClusterDomain: "cluster.local", ClusterID: "Kubernetes"}))
+	if diff := cmp.Diff(show(t, translate(t, objects("", ""), Settings{})), explicit); diff != "" {
 		t.Errorf("explicit defaults differ from empty settings:\n%s", diff)
 	}
 }
@@ -107,8 +108,8 @@ func decode(tb testing.TB, path string) []runtime.Object {
 func translate(tb testing.TB, objects []runtime.Object, settings Settings) map[string]resources.Resource {
 	tb.Helper()
 	opts := options(tb)
-	got := New(inputs.FromObjects(objects, opts), settings, opts)
-	return contents(tb, got)
+	in := inputs.FromObjects(objects, opts)
+	return contents(tb, New(in, meshOf(in, opts), settings, opts))
 }
 
 func options(tb testing.TB) krt.OptionsBuilder {
@@ -120,7 +121,7 @@ func options(tb testing.TB) krt.OptionsBuilder {
 func contents(tb testing.TB, addresses Addresses) map[string]resources.Resource {
 	tb.Helper()
 	all := map[string]resources.Resource{}
-	for _, collection := range []krt.Collection[resources.Resource]{addresses.Services, addresses.Workloads, addresses.EndpointWorkloads} {
+	for _, collection := range addresses.All() {
 		if !collection.WaitUntilSynced(tb.Context().Done()) {
 			tb.Fatal("collection did not sync")
 		}

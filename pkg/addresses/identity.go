@@ -17,6 +17,10 @@ const (
 	tunnelLabel       = "networking.istio.io/tunnel"
 	redirection       = "ambient.istio.io/redirection"
 
+	// registrationAnnotation stands on WorkloadEntries that were made for a
+	// machine of a group, which it names.
+	registrationAnnotation = "istio.io/autoRegistrationGroup"
+
 	// unknownRevision is the canonical revision of pods that name none.
 	unknownRevision = "latest"
 )
@@ -51,10 +55,19 @@ func workloadName(pod *corev1.Pod) string {
 	}
 }
 
+// describe fills in what telemetry and tunnels need to know of a workload.
+func describe(workload *workloadapi.Workload, name string, labels, annotations map[string]string) {
+	workload.WorkloadName = name
+	workload.WorkloadType = workloadapi.WorkloadType_POD
+	workload.CanonicalName = firstLabel(labels, canonicalNameLabels, name)
+	workload.CanonicalRevision = firstLabel(labels, canonicalRevisionLabels, unknownRevision)
+	workload.TunnelProtocol, workload.NativeTunnel = tunnel(labels, annotations)
+}
+
 // firstLabel returns the first of labels that says something, else fallback.
-func firstLabel(pod *corev1.Pod, labels []string, fallback string) string {
+func firstLabel(own map[string]string, labels []string, fallback string) string {
 	for _, label := range labels {
-		if value := pod.Labels[label]; value != "" {
+		if value := own[label]; value != "" {
 			return value
 		}
 	}
@@ -63,13 +76,13 @@ func firstLabel(pod *corev1.Pod, labels []string, fallback string) string {
 
 // tunnel returns how a mesh member wants to be reached, and whether it
 // terminates the tunnel by itself.
-func tunnel(pod *corev1.Pod) (protocol workloadapi.TunnelProtocol, native bool) {
+func tunnel(labels, annotations map[string]string) (protocol workloadapi.TunnelProtocol, native bool) {
 	switch {
-	case slices.Contains(strings.Split(pod.Labels[tunnelLabel], ","), "http"):
+	case slices.Contains(strings.Split(labels[tunnelLabel], ","), "http"):
 		return workloadapi.TunnelProtocol_HBONE, true
-	case pod.Annotations[redirection] == "enabled":
+	case annotations[redirection] == "enabled":
 		return workloadapi.TunnelProtocol_HBONE, false
-	case pod.Labels[tlsModeLabel] == "istio":
+	case labels[tlsModeLabel] == "istio":
 		return workloadapi.TunnelProtocol_LEGACY_ISTIO_MTLS, false
 	default:
 		return workloadapi.TunnelProtocol_NONE, false

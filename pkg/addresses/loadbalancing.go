@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"istio.io/istio/pkg/kube/krt"
 	"istio.io/istio/pkg/workloadapi"
 )
 
@@ -53,30 +52,12 @@ func preferenceOfAnnotation(annotations map[string]string) preference {
 	}
 }
 
-// namespacePreference is what Services inherit from their Namespace.
-type namespacePreference struct {
-	namespace  string
-	preference preference
-}
-
-// projectNamespace returns nil for a Namespace with nothing to inherit.
-func projectNamespace(object *corev1.Namespace) *namespacePreference {
-	inherited := preferenceOfAnnotation(object.Annotations)
-	if inherited == preferenceUnset {
-		return nil
-	}
-	return &namespacePreference{namespace: object.Name, preference: inherited}
-}
-
-// ResourceName is the name of the Namespace.
-func (n namespacePreference) ResourceName() string { return n.namespace }
-
-// Equals compares everything.
-func (n namespacePreference) Equals(other namespacePreference) bool { return n == other }
-
 // loadBalancing returns nil when any ready endpoint will do.
-func (s *sources) loadBalancing(ctx krt.HandlerContext, from service) *workloadapi.LoadBalancing {
-	balancing := s.routing(ctx, from)
+func loadBalancing(from service, inherited preference) *workloadapi.LoadBalancing {
+	if from.passthrough {
+		return &workloadapi.LoadBalancing{Mode: workloadapi.LoadBalancing_PASSTHROUGH, HealthPolicy: workloadapi.LoadBalancing_ALLOW_ALL}
+	}
+	balancing := routing(from, inherited)
 	if from.publishNotReady {
 		if balancing == nil {
 			balancing = &workloadapi.LoadBalancing{}
@@ -86,18 +67,20 @@ func (s *sources) loadBalancing(ctx krt.HandlerContext, from service) *workloada
 	return balancing
 }
 
-func (s *sources) routing(ctx krt.HandlerContext, from service) *workloadapi.LoadBalancing {
+func routing(from service, inherited preference) *workloadapi.LoadBalancing {
 	if from.nodeLocal {
 		return &workloadapi.LoadBalancing{
 			RoutingPreference: []workloadapi.LoadBalancing_Scope{workloadapi.LoadBalancing_NODE},
 			Mode:              workloadapi.LoadBalancing_STRICT,
 		}
 	}
+	if from.source == fromPool {
+		// Its picker chooses.
+		return nil
+	}
 	preferred := from.preference
 	if preferred == preferenceUnset {
-		if inherited := krt.FetchOne(ctx, s.preferences, krt.FilterKey(from.Namespace)); inherited != nil {
-			preferred = inherited.preference
-		}
+		preferred = inherited
 	}
 	scopes := []workloadapi.LoadBalancing_Scope{
 		workloadapi.LoadBalancing_NETWORK,

@@ -1,6 +1,8 @@
 package addresses
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"istio.io/istio/pkg/kube/krt"
@@ -46,4 +48,19 @@ func (s *sources) locality(ctx krt.HandlerContext, node string) *workloadapi.Loc
 		return nil
 	}
 	return &workloadapi.Locality{Region: place.region, Zone: place.zone, Subzone: place.subzone}
+}
+
+// parseLocality reads "<region>/<zone>/<subzone>", of which the right parts
+// may be left out.
+func parseLocality(text string) *workloadapi.Locality {
+	if text == "" {
+		return nil
+	}
+	region, rest, _ := strings.Cut(text, "/")
+	zone, rest, _ := strings.Cut(rest, "/")
+	subzone, _, _ := strings.Cut(rest, "/")
+	if region == "" && zone == "" && subzone == "" {
+		return nil
+	}
+	return &workloadapi.Locality{Region: region, Zone: zone, Subzone: subzone}
 }

@@ -21,7 +21,7 @@ func TestAnyOrder(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			opts := options(t)
 			c := newCluster(opts)
-			addresses := New(c.in, Settings{}, opts)
+			addresses := New(c.in, c.mesh, Settings{}, opts)
 			w := newWatermark(t, c, addresses)
 			state := map[string]runtime.Object{}
 			for range 5 {
@@ -82,6 +82,9 @@ func shuffled(random *rand.Rand, state map[string]runtime.Object) []runtime.Obje
 
 // randomObject draws from few names and values, so that objects meet.
 func randomObject(random *rand.Rand) runtime.Object {
+	if random.IntN(3) == 0 {
+		return randomIstioObject(random)
+	}
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	namespace := pick("a", "b")
 	labels := func(keys ...string) map[string]string {

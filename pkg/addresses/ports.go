@@ -1,13 +1,18 @@
 package addresses
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"istio.io/istio/pkg/workloadapi"
 )
 
-// servicePort is one port of a Service.
+// maxPort is the largest number of a port. Proxies take no larger one.
+const maxPort = 65535
+
+// servicePort is one port of a service.
 type servicePort struct {
 	name   string
 	number uint32
@@ -42,24 +47,45 @@ func projectPort(port *corev1.ServicePort) servicePort {
 // manifest need not.
 func isTCP(protocol corev1.Protocol) bool { return protocol == "" || protocol == corev1.ProtocolTCP }
 
-// podPorts maps the ports of a Service to those of a pod. A port whose name
+// podPorts maps the ports of a service to those of a pod. A port whose name
 // the pod doesn't know is left out, and only for this pod. Numbers in known,
 // by service port, come first.
-func podPorts(pod *corev1.Pod, ports []servicePort, known map[uint32]uint32) *workloadapi.PortList {
+func podPorts(pod *corev1.Pod, of source, ports []servicePort, known map[uint32]uint32) *workloadapi.PortList {
+	return mapPorts(ports, func(port servicePort) uint32 {
+		if target, ok := known[port.number]; ok {
+			return target
+		}
+		if port.targetName != "" {
+			return containerPort(pod, port.targetName)
+		}
+		// A ServiceEntry has no names of targets: its own name for the port
+		// stands for them.
+		if of == fromEntry && port.name != "" {
+			return cmp.Or(containerPort(pod, port.name), port.target)
+		}
+		return port.target
+	})
+}
+
+// entryPorts maps the ports of a service to those of a WorkloadEntry, which
+// has a number for each of their names.
+func entryPorts(numbers map[string]uint32, ports []servicePort) *workloadapi.PortList {
+	return mapPorts(ports, func(port servicePort) uint32 {
+		if port.targetName != "" {
+			return numbers[port.targetName]
+		}
+		return cmp.Or(numbers[port.name], port.target)
+	})
+}
+
+func mapPorts(ports []servicePort, target func(servicePort) uint32) *workloadapi.PortList {
 	mapped := &workloadapi.PortList{}
 	for _, port := range ports {
 		if !port.tcp {
 			continue
 		}
-		target, ok := known[port.number]
-		if !ok {
-			target = port.target
-			if port.targetName != "" {
-				target = containerPort(pod, port.targetName)
-			}
-		}
-		if target > 0 {
-			mapped.Ports = append(mapped.Ports, &workloadapi.Port{ServicePort: port.number, TargetPort: target})
+		if number := target(port); number > 0 && number <= maxPort {
+			mapped.Ports = append(mapped.Ports, &workloadapi.Port{ServicePort: port.number, TargetPort: number})
 		}
 	}
 	return mapped

@@ -131,7 +131,7 @@ func (s *sources) endpointWorkloads(ctx krt.HandlerContext, slice *discoveryv1.E
 	for _, port := range joinPorts(slice, owner.ports) {
 		ports.Ports = append(ports.Ports, &workloadapi.Port{ServicePort: port.service, TargetPort: port.target})
 	}
-	served := map[string]*workloadapi.PortList{s.endpointKey(owner.NamespacedName): ports}
+	served := map[string]*workloadapi.PortList{owner.endpointKey(): ports}
 
 	var workloads []resources.Resource
 	seen := map[netip.Addr]bool{}
@@ -157,20 +157,13 @@ func (s *sources) endpointWorkload(
 	ctx krt.HandlerContext, slice *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint,
 	address netip.Addr, served map[string]*workloadapi.PortList,
 ) *resources.Resource {
-	workload := &workloadapi.Workload{
-		Uid:         s.settings.ClusterID + "/discovery.k8s.io/EndpointSlice/" + slice.Namespace + "/" + slice.Name + "/" + address.String(),
-		Name:        slice.Name,
-		Namespace:   slice.Namespace,
-		Addresses:   [][]byte{address.AsSlice()},
-		Network:     s.settings.Network,
-		TrustDomain: s.settings.TrustDomain,
-		Services:    served,
-		Status:      workloadapi.WorkloadStatus_HEALTHY,
-		ClusterId:   s.settings.ClusterID,
-		// Nothing says that the address is this endpoint's alone, so proxies
-		// must not find the workload by it.
-		NetworkMode: workloadapi.NetworkMode_HOST_NETWORK,
-	}
+	uid := "/discovery.k8s.io/EndpointSlice/" + slice.Namespace + "/" + slice.Name + "/" + address.String()
+	workload, _ := s.newWorkload(ctx, slice.Namespace, slice.Name, uid)
+	workload.Addresses = [][]byte{address.AsSlice()}
+	workload.Services = served
+	// Nothing says that the address is this endpoint's alone, so proxies must
+	// not find the workload by it.
+	workload.NetworkMode = workloadapi.NetworkMode_HOST_NETWORK
 	if ready := endpoint.Conditions.Ready; ready != nil && !*ready {
 		workload.Status = workloadapi.WorkloadStatus_UNHEALTHY
 	}

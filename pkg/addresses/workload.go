@@ -15,10 +15,11 @@ import (
 )
 
 // podWorkload translates one Pod, nil if it has finished or has no address
-// yet. It runs when the Pod changes, a Service that selects it or ceases to,
-// an EndpointSlice entry that refers to it, or the place of its node. Pods that
-// are not ready or are going away stay: they are told apart by their status,
-// and a proxy waits for its own pod before it becomes ready.
+// yet. It runs when the Pod changes, a service that selects it or ceases to,
+// an EndpointSlice entry that refers to it, the place of its node, or what it
+// inherits from its Namespace. Pods that are not ready or are going away stay:
+// they are told apart by their status, and a proxy waits for its own pod
+// before it becomes ready.
 func (s *sources) podWorkload(ctx krt.HandlerContext, pod *corev1.Pod) *resources.Resource {
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		return nil
@@ -27,31 +28,30 @@ func (s *sources) podWorkload(ctx krt.HandlerContext, pod *corev1.Pod) *resource
 	if len(addresses) == 0 {
 		return nil
 	}
-	name := workloadName(pod)
-	workload := &workloadapi.Workload{
-		// The empty segment is the API group of pods.
-		Uid:               s.settings.ClusterID + "//Pod/" + pod.Namespace + "/" + pod.Name,
-		Name:              pod.Name,
-		Namespace:         pod.Namespace,
-		Addresses:         addresses,
-		Network:           s.settings.Network,
-		TrustDomain:       s.settings.TrustDomain,
-		ServiceAccount:    pod.Spec.ServiceAccountName,
-		Node:              pod.Spec.NodeName,
-		CanonicalName:     firstLabel(pod, canonicalNameLabels, name),
-		CanonicalRevision: firstLabel(pod, canonicalRevisionLabels, unknownRevision),
-		WorkloadType:      workloadapi.WorkloadType_POD,
-		WorkloadName:      name,
-		Services:          s.podServices(ctx, pod),
-		Status:            podStatus(pod),
-		ClusterId:         s.settings.ClusterID,
-		Locality:          s.locality(ctx, pod.Spec.NodeName),
-	}
+	// The empty segment is the API group of pods.
+	workload, inherited := s.newWorkload(ctx, pod.Namespace, pod.Name, "//Pod/"+pod.Namespace+"/"+pod.Name)
+	workload.Addresses = addresses
+	workload.ServiceAccount = pod.Spec.ServiceAccountName
+	workload.Node = pod.Spec.NodeName
+	workload.Locality = s.locality(ctx, pod.Spec.NodeName)
+	workload.Services = s.podServices(ctx, pod)
+	workload.Status = podStatus(pod)
 	if pod.Spec.HostNetwork {
 		workload.NetworkMode = workloadapi.NetworkMode_HOST_NETWORK
 	}
-	workload.TunnelProtocol, workload.NativeTunnel = tunnel(pod)
+	describe(workload, workloadName(pod), pod.Labels, pod.Annotations)
+	s.bind(ctx, workload, bindingsOf(pod.Labels), inherited)
 	return workloadResource(workload)
+}
+
+// bind tells a workload which waypoint is before it, or how it takes traffic
+// if it is a part of one.
+func (s *sources) bind(ctx krt.HandlerContext, workload *workloadapi.Workload, bound bindings, inherited workloadDefaults) {
+	if own := s.instanceOf(ctx, workload.Namespace, bound); own != nil {
+		workload.ApplicationTunnel = own.tunnel.message()
+		return
+	}
+	workload.Waypoint = s.waypointOf(ctx, workload.Namespace, bound, forWorkloads, inherited.network, inherited.waypoint).message()
 }
 
 func workloadResource(workload *workloadapi.Workload) *resources.Resource {
@@ -85,25 +85,20 @@ func podStatus(pod *corev1.Pod) workloadapi.WorkloadStatus {
 	return workloadapi.WorkloadStatus_UNHEALTHY
 }
 
-// podServices maps every Service that the pod is an endpoint of to the pod's
+// podServices maps every service that the pod is an endpoint of to the pod's
 // ports. It costs one index lookup per label of the pod, and one for the
 // EndpointSlices of Services without a selector.
 func (s *sources) podServices(ctx krt.HandlerContext, pod *corev1.Pod) map[string]*workloadapi.PortList {
 	served := map[string]*workloadapi.PortList{}
-	for key, value := range pod.Labels {
-		// The label filter holds the full selector: it leaves out Services that
-		// share the indexed pair only, both here and when krt asks whom a
-		// changed Service concerns.
-		for _, selecting := range s.bySelector.Fetch(ctx, labelKey(pod.Namespace, key, value), krt.FilterSelectsNonEmpty(pod.Labels)) {
-			served[s.endpointKey(selecting.NamespacedName)] = podPorts(pod, selecting.ports, nil)
-		}
+	for _, selecting := range s.selecting(ctx, pod.Namespace, pod.Labels) {
+		served[selecting.endpointKey()] = podPorts(pod, selecting.source, selecting.ports, nil)
 	}
 
 	references := s.byPod.Fetch(ctx, podKey(pod.Namespace, pod.Name))
 	slices.SortFunc(references, func(a, b podReference) int { return cmp.Compare(a.slice, b.slice) })
 	known := map[string]map[uint32]uint32{}
 	for _, reference := range references {
-		key := s.endpointKey(types.NamespacedName{Namespace: reference.namespace, Name: reference.service})
+		key := endpointKey(reference.namespace, s.hostname(types.NamespacedName{Namespace: reference.namespace, Name: reference.service}))
 		if known[key] == nil {
 			known[key] = map[uint32]uint32{}
 		}
@@ -113,7 +108,19 @@ func (s *sources) podServices(ctx krt.HandlerContext, pod *corev1.Pod) map[strin
 			}
 		}
 		// The last slice has seen the numbers of all.
-		served[key] = podPorts(pod, reference.ports, known[key])
+		served[key] = podPorts(pod, fromService, reference.ports, known[key])
 	}
 	return served
+}
+
+// selecting returns the services whose selectors match labels.
+func (s *sources) selecting(ctx krt.HandlerContext, namespace string, labels map[string]string) []service {
+	var found []service
+	for key, value := range labels {
+		// The label filter holds the full selector: it leaves out services that
+		// share the indexed pair only, both here and when krt asks whom a
+		// changed service concerns.
+		found = append(found, s.bySelector.Fetch(ctx, labelKey(namespace, key, value), krt.FilterSelectsNonEmpty(labels))...)
+	}
+	return found
 }

@@ -45,6 +45,9 @@ type classKeeper struct {
 	// channel closes first.
 	installed func(stop <-chan struct{}) bool
 	logger    *zap.Logger
+	// begin is called when an application begins, and what it returns when it
+	// has ended.
+	begin func() (end func(error))
 
 	watching sync.Once
 	// changed has room for one signal, which is enough: the class is read when
@@ -62,7 +65,10 @@ func (k *classKeeper) Run(ctx context.Context) {
 	delay := firstClassRetry
 	for {
 		var retry <-chan time.Time
-		if err := k.apply(ctx); err == nil {
+		end := k.begin()
+		err := k.apply(ctx)
+		end(err)
+		if err == nil {
 			delay = firstClassRetry
 		} else if ctx.Err() == nil {
 			k.logger.Error("keeping the GatewayClass failed, trying again", zap.String("class", k.name), zap.Duration("after", delay), zap.Error(err))
@@ -78,12 +84,17 @@ func (k *classKeeper) Run(ctx context.Context) {
 	}
 }
 
-// watch signals changes of what the class should be, its generation, and its
-// deletion. The handler stays for good: an informer whose CRD came late cannot
-// remove a single one.
+// watch signals changes of what the class should be, and its deletion. A class
+// that appears is nothing new: it was applied, or will be for its deletion or
+// at the start. The handler stays for good: an informer whose CRD came late
+// cannot remove a single one.
 func (k *classKeeper) watch() {
 	k.live.Register(func(event krt.Event[*gwv1.GatewayClass]) {
-		if krt.GetKey(event.Latest()) != k.name || event.Old != nil && event.New != nil && (*event.Old).Generation == (*event.New).Generation {
+		if krt.GetKey(event.Latest()) != k.name || event.Old == nil {
+			return
+		}
+		before := *event.Old
+		if event.New != nil && before.Generation == (*event.New).Generation && before.UID == (*event.New).UID {
 			return
 		}
 		select {

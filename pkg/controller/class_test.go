@@ -113,6 +113,7 @@ func keep(t *testing.T, prepare func(*classes, *classKeeper), test func(*classes
 			client: c.client.GatewayV1().GatewayClasses(), live: c.live,
 			installed: func(<-chan struct{}) bool { return true },
 			logger:    zap.NewNop(), changed: make(chan struct{}, 1),
+			begin: func() func(error) { return func(error) {} },
 		}
 		prepare(c, k)
 		done := make(chan struct{})

@@ -57,6 +57,9 @@ type controller struct {
 	registry *prometheus.Registry
 	client   kube.Client
 
+	// reconciliations are the metrics of the leader's work.
+	reconciliations *reconciliations
+
 	debug     *krt.DebugHandler
 	discovery *inputs.Discovery
 	store     *xds.Store
@@ -64,11 +67,11 @@ type controller struct {
 	health    *admin.Health
 
 	// What follows is made once namespaces are known, before synced is set.
-	inputs     *inputs.Inputs
-	graph      *graph.Graph
-	rejections *rejectionEvents
-	proxies    *proxies
-	synced     atomic.Bool
+	inputs  *inputs.Inputs
+	graph   *graph.Graph
+	events  *gatewayEvents
+	proxies *proxies
+	synced  atomic.Bool
 
 	// work runs the servers; the first error of one ends the process.
 	work   sync.WaitGroup
@@ -91,6 +94,7 @@ func Run(ctx context.Context, options Options) error {
 	living, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer c.work.Wait()
 	defer stop()
+	c.work.Go(func() { keepMemoryLow(living) })
 	if err := c.prepare(living); err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -133,6 +137,7 @@ func newController(options Options) (*controller, error) {
 		failed:   make(chan error, 1),
 	}
 	c.logger = c.logs.Component("default")
+	c.reconciliations = newReconciliations(c.registry)
 	if options.CaptureLibraries {
 		if err := c.logs.CaptureLibraries(s.Logs.KlogVerbosity); err != nil {
 			return nil, err
@@ -165,7 +170,7 @@ func (c *controller) prepare(living context.Context) error {
 		Authenticator: authenticator,
 		Binding:       provisionedFor,
 		// No proxy is served before the graph is there.
-		OnReject:   func(r xds.Rejection) { c.rejections.report(r) },
+		OnReject:   func(r xds.Rejection) { c.events.reject(r) },
 		Registerer: c.registry,
 		Logger:     c.logs.Component("xds"),
 		Mode:       xdsModes[s.XDS.Mode],
@@ -194,9 +199,11 @@ func (c *controller) start(ctx, living context.Context) error {
 		kube.SetObjectFilter(c.client, c.discovery)
 	}
 	opts := krt.NewOptionsBuilder(living.Done(), "", c.debug)
-	c.inputs = inputs.FromCluster(c.client, opts)
+	c.inputs = inputs.FromCluster(c.client, inputs.Features{
+		InferencePools: c.Settings.InferenceExtension, MeshConfig: meshSettings(c.Settings).ConfigMap(),
+	}, opts)
 	c.graph = graph.Build(c.inputs, graphSettings(c.Settings), opts)
-	c.rejections = newRejectionEvents(living, c.client.Kube(), c.graph.Gateways, c.inputs.Gateways)
+	c.events = newGatewayEvents(living, c.client.Kube(), c.graph.Gateways, c.inputs.Gateways)
 	c.proxies = c.newProxies(opts)
 	registrations := connect(c.graph.Feeds, c.store)
 	c.work.Go(func() { c.client.RunAndWait(living.Done()) })
@@ -226,6 +233,7 @@ func (c *controller) lead(ctx context.Context) error {
 		live:        c.inputs.GatewayClasses,
 		installed:   func(stop <-chan struct{}) bool { return c.client.CrdWatcher().WaitForCRD(classResource, stop) },
 		logger:      c.logs.Component("gatewayclass"),
+		begin:       func() func(error) { return c.reconciliations.begin(classReconciler, "", s.ClassName) },
 		changed:     make(chan struct{}, 1),
 	}
 	if parameters, configured := s.ClassParameters[s.ClassName]; configured {
@@ -235,7 +243,11 @@ func (c *controller) lead(ctx context.Context) error {
 		Classes: c.graph.Classes, Gateways: c.proxies.statuses, ListenerSets: c.graph.ListenerSetStatuses,
 		Routes: c.graph.Routes, BackendTLSPolicies: c.graph.BackendTLSStatuses,
 	}
-	writer := status.NewWriter(status.Kinds(c.inputs, desired, c.client.GatewayAPI(), s.Controllers), c.logs.Component("status"), c.registry)
+	kinds := status.Kinds(c.inputs, desired, c.client.GatewayAPI(), s.Controllers)
+	if s.InferenceExtension {
+		kinds = append(kinds, status.InferencePools(c.inputs, c.graph.InferencePools, c.client.GatewayAPIInference(), s.Controllers))
+	}
+	writer := status.NewWriter(kinds, c.logs.Component("status"), c.registry)
 
 	work := func(ctx context.Context) {
 		var running sync.WaitGroup

@@ -27,15 +27,37 @@ func (c *controller) newProxies(opts krt.OptionsBuilder) *proxies {
 		Parameters: in.AgentgatewayParameters,
 		Secrets:    in.Secrets,
 		Judged:     c.graph.Gateways,
-		Mesh:       provision.NewMesh(in.ConfigMaps, s.Istio.Namespace, s.Istio.Revision, opts),
+		Mesh:       c.graph.Mesh,
 		Defaults:   provision.DefaultsOf(s, c.Build.Version),
 	}
 	desired := provision.NewDesired(wanted, opts)
 	applier := provision.NewApplier(provision.ApplierInputs{
 		Client: c.client, Desired: desired, Controllers: s.Controllers, Logger: c.logs.Component("provision"), Registry: c.registry,
+		Observer: observer{c.reconciliations, c.events},
 	}, opts)
 	reports := provision.NewReports(desired, in.Services, applier.Outcomes(), opts)
 	return &proxies{applier: applier, statuses: withReports(c.graph.GatewayStatuses, reports, opts)}
+}
+
+// observer makes metrics and Events of what happens in provisioning.
+type observer struct {
+	reconciliations *reconciliations
+	events          *gatewayEvents
+}
+
+// Began implements provision.Observer.
+func (o observer) Began(gateway types.NamespacedName) func(error) {
+	return o.reconciliations.begin(gatewayReconciler, gateway.Namespace, gateway.Name)
+}
+
+// Forgot implements provision.Observer.
+func (o observer) Forgot(gateway types.NamespacedName) {
+	o.reconciliations.forget(gatewayReconciler, gateway.Namespace, gateway.Name)
+}
+
+// Refused implements provision.Observer.
+func (o observer) Refused(gateway types.NamespacedName, reason, message string) {
+	o.events.warn(gateway.String(), reason, message)
 }
 
 // withReports puts the report of each Gateway over its status.

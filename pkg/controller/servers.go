@@ -10,6 +10,7 @@ import (
 	"agentgateway.dev/controller/pkg/addresses"
 	"agentgateway.dev/controller/pkg/admin"
 	"agentgateway.dev/controller/pkg/graph"
+	"agentgateway.dev/controller/pkg/mesh"
 	"agentgateway.dev/controller/pkg/references"
 	"agentgateway.dev/controller/pkg/settings"
 	"agentgateway.dev/controller/pkg/xds"
@@ -25,11 +26,18 @@ var xdsModes = map[settings.XDSMode]xds.Mode{
 // graphSettings picks what changes a translation.
 func graphSettings(s settings.Settings) graph.Settings {
 	return graph.Settings{
-		Controllers:  s.Controllers,
-		ManagedClass: s.ClassName,
-		GrantMode:    references.GrantMode(s.BackendGrants),
-		Addresses:    addresses.Settings{ClusterDomain: s.ClusterDomain, ClusterID: s.Istio.ClusterID},
+		Controllers:    s.Controllers,
+		ManagedClass:   s.ClassName,
+		GrantMode:      references.GrantMode(s.BackendGrants),
+		InferencePools: s.InferenceExtension,
+		Addresses:      addresses.Settings{ClusterDomain: s.ClusterDomain, ClusterID: s.Istio.ClusterID},
+		Mesh:           meshSettings(s),
 	}
+}
+
+// meshSettings says where Istio's configuration is.
+func meshSettings(s settings.Settings) mesh.Settings {
+	return mesh.Settings{Namespace: s.Istio.Namespace, Revision: s.Istio.Revision}
 }
 
 // listen opens all ports before anything else starts, so that one that is

@@ -109,36 +109,41 @@ func judge(ctx krt.HandlerContext, in Inputs, gateway *gwv1.Gateway, controller 
 }
 
 // judgeAddresses returns what is wrong with spec.addresses: hard problems stop
-// the whole Gateway, soft ones are only reported.
+// the whole Gateway, soft ones are only reported. One IP address can be asked
+// for; whether it is one, and whether there is any beside those of other types,
+// is judged by provisioning, whose verdict goes over this one.
 func judgeAddresses(gateway *gwv1.Gateway) (hard, soft *problem) {
-	var values []string
+	var ips []string
 	hostname := false
 	for i, address := range gateway.Spec.Addresses {
-		addressType := gwv1.IPAddressType
-		if address.Type != nil {
-			addressType = *address.Type
-		}
-		switch addressType {
+		switch addressType := addressTypeOf(address); addressType {
 		case gwv1.HostnameAddressType:
 			hostname = true
 		case gwv1.IPAddressType:
+			ips = append(ips, address.Value)
 		default:
-			soft = &problem{reason: string(gwv1.GatewayReasonUnsupportedAddress),
-				message: fmt.Sprintf("spec.addresses[%d].type %q is not supported; use IPAddress", i, addressType)}
+			soft = firstOf(soft, &problem{reason: string(gwv1.GatewayReasonUnsupportedAddress),
+				message: fmt.Sprintf("spec.addresses[%d].type %q is not supported; use IPAddress", i, addressType)})
 		}
-		values = append(values, address.Value)
 	}
-	if len(values) > 1 && !hostname && soft == nil {
+	if len(ips) > 1 && !hostname {
 		hard = &problem{reason: string(gwv1.GatewayReasonInvalid),
-			message: fmt.Sprintf("only Hostname is supported, ignoring [%s]", strings.Join(values, " "))}
+			message: fmt.Sprintf("only Hostname is supported, ignoring [%s]", strings.Join(ips, " "))}
 	}
 	return hard, soft
+}
+
+func addressTypeOf(address gwv1.GatewaySpecAddress) gwv1.AddressType {
+	if address.Type == nil {
+		return gwv1.IPAddressType
+	}
+	return *address.Type
 }
 
 func programmed(gateway *gwv1.Gateway, hard *problem) metav1.Condition {
 	kind := string(gwv1.GatewayConditionProgrammed)
 	hostname := slices.ContainsFunc(gateway.Spec.Addresses, func(a gwv1.GatewaySpecAddress) bool {
-		return a.Type != nil && *a.Type == gwv1.HostnameAddressType
+		return addressTypeOf(a) == gwv1.HostnameAddressType
 	})
 	switch {
 	case hostname:

@@ -4,12 +4,16 @@
 package graph
 
 import (
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
+
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/pkg/addresses"
+	"agentgateway.dev/controller/pkg/backends"
 	"agentgateway.dev/controller/pkg/gateways"
 	"agentgateway.dev/controller/pkg/inputs"
 	"agentgateway.dev/controller/pkg/krtx"
+	"agentgateway.dev/controller/pkg/mesh"
 	"agentgateway.dev/controller/pkg/policies"
 	"agentgateway.dev/controller/pkg/references"
 	"agentgateway.dev/controller/pkg/resources"
@@ -24,7 +28,11 @@ type Settings struct {
 	// ManagedClass is the name of the GatewayClass that the controller keeps.
 	ManagedClass string
 	GrantMode    references.GrantMode
-	Addresses    addresses.Settings
+	// InferencePools makes backends of them. Without it they don't exist.
+	InferencePools bool
+	Addresses      addresses.Settings
+	// Mesh says where Istio's configuration is, if there is any.
+	Mesh mesh.Settings
 }
 
 // DefaultSettings returns what a controller without any configuration uses.
@@ -46,8 +54,12 @@ type Graph struct {
 	ListenerSetStatuses krt.Collection[gateways.Status]
 	// Routes are the routes of all kinds.
 	Routes krt.Collection[routes.Route]
+	// InferencePools are the pools with their status.
+	InferencePools krt.Collection[backends.InferencePool]
 	// BackendTLSStatuses are the statuses of BackendTLSPolicies.
 	BackendTLSStatuses krt.Collection[policies.Status]
+	// Mesh is what Istio's configuration says, for everybody who needs it.
+	Mesh krt.Singleton[mesh.Mesh]
 	// Feeds are all resources for proxies.
 	Feeds []resources.Feed
 
@@ -58,6 +70,11 @@ type Graph struct {
 // of opts closes.
 func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph {
 	g := &Graph{}
+	if !settings.InferencePools {
+		without := *in
+		without.InferencePools = krt.NewStaticCollection[*inferencev1.InferencePool](nil, nil, opts.WithName("graph/NoInferencePools")...)
+		in = &without
+	}
 
 	// Gateways: which are ours, and what their listeners take.
 	g.Classes = gateways.NewClasses(in.GatewayClasses, settings.Controllers, settings.ManagedClass, opts)
@@ -72,15 +89,18 @@ func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph
 
 	// References, resolved once for everybody.
 	services := references.NewServices(in.Services, opts)
-	backends := references.Backends{
+	resolve := references.Backends{
 		Services:      services,
 		Grants:        grants,
 		Mode:          settings.GrantMode,
 		ClusterDomain: settings.Addresses.ClusterDomain,
 	}
+	if settings.InferencePools {
+		resolve.InferencePools = references.NewInferencePools(in.InferencePools, opts)
+	}
 
 	// Routes: attached to listeners, translated rule by rule.
-	routing := routes.Inputs{Parents: listening.Parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: backends, Controller: settings.Controllers[0]}
+	routing := routes.Inputs{Parents: listening.Parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: resolve, Controller: settings.Controllers[0]}
 	routeKinds := []krt.Collection[routes.Route]{
 		routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts),
 		routes.NewGRPCRoutes(in.GRPCRoutes, routing, opts),
@@ -95,31 +115,39 @@ func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph
 	attached := krtx.NewCount(g.Routes, func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
 	g.GatewayStatuses = gateways.NewStatuses(g.Gateways, listening.ListenerSets, attached, opts)
 	g.ListenerSetStatuses = gateways.NewListenerSetStatuses(listening.ListenerSets, attached, opts)
-	users := policies.NewUsers(krtx.NewMembers(g.Routes, func(r routes.Route) []string { return r.Uses }, opts, "graph/Users"))
+	users := routes.NewUsers(krtx.NewMembers(g.Routes, func(r routes.Route) []string { return r.Uses }, opts, "graph/RouteUsers"))
 
-	// Policies and backends go where they are used.
-	a2a := policies.NewA2A(services, users, backends, opts)
+	// Policies and backends go where they are used, by routes or by each other.
+	owners := gateways.NewOwners(g.Gateways, opts)
+	g.InferencePools = backends.NewInferencePools(backends.InferencePoolInputs{
+		Pools: in.InferencePools, Owners: owners, Users: users, Backends: resolve, Controller: settings.Controllers[0],
+	}, opts)
+	users = users.And(krtx.NewMembers(g.InferencePools, func(p backends.InferencePool) []string { return p.Uses }, opts, "graph/InferencePoolUsers"))
+	a2a := policies.NewA2A(services, users, resolve, opts)
 	backendTLS := policies.NewBackendTLS(policies.BackendTLSInputs{
-		Policies: in.BackendTLSPolicies, ConfigMaps: in.ConfigMaps, Gateways: g.Gateways, Certificates: clientCertificates, Users: users, Backends: backends,
+		Policies: in.BackendTLSPolicies, ConfigMaps: in.ConfigMaps, Owners: owners, Certificates: clientCertificates, Users: users, Backends: resolve,
 	}, opts)
 	g.BackendTLSStatuses = backendTLS.Statuses
 
 	// Addresses are the same for every proxy.
-	found := addresses.New(in, settings.Addresses, opts)
+	g.Mesh = mesh.New(mesh.Inputs{ConfigMaps: in.MeshConfigs, Namespaces: in.Namespaces}, settings.Mesh, opts)
+	found := addresses.New(in, g.Mesh, settings.Addresses, opts)
 
 	g.Feeds = []resources.Feed{
 		resources.NewFeed(g.Gateways, func(gateway gateways.Gateway) []resources.Resource { return gateway.Resources }),
 		resources.NewFeed(listening.ListenerSets, func(set gateways.ListenerSet) []resources.Resource { return set.Resources }),
 		resources.FeedOf(a2a),
 		resources.FeedOf(backendTLS.Resources),
-		resources.FeedOf(found.Services),
-		resources.FeedOf(found.Workloads),
-		resources.FeedOf(found.EndpointWorkloads),
+		resources.NewFeed(g.InferencePools, func(pool backends.InferencePool) []resources.Resource { return pool.Resources }),
+		resources.FeedOf(backends.NewPickerTLS(g.InferencePools, backendTLS.Covers, resolve, opts)),
+	}
+	for _, kind := range found.All() {
+		g.Feeds = append(g.Feeds, resources.FeedOf(kind))
 	}
 	for _, kind := range routeKinds {
 		g.Feeds = append(g.Feeds, resources.NewFeed(kind, func(r routes.Route) []resources.Resource { return r.Resources }))
 	}
-	g.syncers = []krt.Syncer{g.Classes, g.Routes, g.GatewayStatuses, g.ListenerSetStatuses, g.BackendTLSStatuses}
+	g.syncers = []krt.Syncer{g.Classes, g.Routes, g.GatewayStatuses, g.ListenerSetStatuses, g.InferencePools, g.BackendTLSStatuses}
 	for _, feed := range g.Feeds {
 		g.syncers = append(g.syncers, feed)
 	}

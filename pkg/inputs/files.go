@@ -52,6 +52,9 @@ type Decoder struct {
 	strict runtime.Serializer
 	seen   map[string]bool
 
+	// Features are those that count; it is set before the first Read. Objects of
+	// kinds that are off are left out, with a warning.
+	Features    Features
 	Objects     []runtime.Object
 	Diagnostics []Diagnostic
 }
@@ -125,6 +128,11 @@ func (d *Decoder) object(file string, line int, text []byte) {
 			finding.Severity, finding.Message = Warning, fmt.Sprintf("kind %s of %s is not translated by this version", gvk.Kind, gvk.Group)
 			d.report(finding)
 		}
+		return
+	}
+	if !kind.on(d.Features) {
+		finding.Severity, finding.Message = Warning, fmt.Sprintf("kind %s is not enabled, so the object has no effect", gvk.Kind)
+		d.report(finding)
 		return
 	}
 	if head.Metadata.Name == "" {

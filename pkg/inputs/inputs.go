@@ -6,9 +6,11 @@ package inputs
 import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/apis/v1alpha1"
@@ -35,5 +37,16 @@ type Inputs struct {
 	BackendTLSPolicies krt.Collection[*gwv1.BackendTLSPolicy]
 	ReferenceGrants    krt.Collection[*gwv1beta1.ReferenceGrant]
 
+	// InferencePools is empty unless Features has them.
+	InferencePools krt.Collection[*inferencev1.InferencePool]
+
+	ServiceEntries  krt.Collection[*networkingv1.ServiceEntry]
+	WorkloadEntries krt.Collection[*networkingv1.WorkloadEntry]
+	// MeshConfigs has Istio's mesh configuration, if there is one, whether its
+	// namespace is selected or not. Other ConfigMaps may be in it as well.
+	MeshConfigs krt.Collection[*corev1.ConfigMap]
+
 	AgentgatewayParameters krt.Collection[*v1alpha1.AgentgatewayParameters]
+
+	Statuses Statuses
 }

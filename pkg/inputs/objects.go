@@ -5,9 +5,11 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	"istio.io/istio/pkg/kube/krt"
 
 	"agentgateway.dev/controller/apis/v1alpha1"
@@ -28,6 +30,8 @@ func FromObjects(objects []runtime.Object, opts krt.OptionsBuilder) *Inputs {
 		}
 		k.static(k, in, objects, opts)
 	}
+	// Files have no namespaces that are not selected.
+	in.MeshConfigs = in.ConfigMaps
 	return in
 }
 
@@ -35,7 +39,7 @@ func FromObjects(objects []runtime.Object, opts krt.OptionsBuilder) *Inputs {
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, discoveryv1.AddToScheme, gwv1.Install, gwv1beta1.Install, v1alpha1.AddToScheme,
+		corev1.AddToScheme, discoveryv1.AddToScheme, gwv1.Install, gwv1beta1.Install, inferencev1.Install, networkingv1.AddToScheme, v1alpha1.AddToScheme,
 	} {
 		utilruntime.Must(add(scheme))
 	}

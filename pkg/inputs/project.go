@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 )
 
 // transform drops what no kind is read for before an object is stored:
@@ -95,4 +97,24 @@ func portsOf(containers []corev1.Container) []corev1.Container {
 		}
 	}
 	return kept
+}
+
+// projectServiceEntry leaves out who may see the entry, which holds for
+// sidecars only, and of the status all but the addresses that were assigned.
+func projectServiceEntry(object runtime.Object) {
+	entry, ok := object.(*networkingv1.ServiceEntry)
+	if !ok {
+		return
+	}
+	entry.Spec.ExportTo = nil
+	entry.Status.Conditions, entry.Status.ValidationMessages = nil, nil
+}
+
+// projectWorkloadEntry drops the status: health checks are for sidecars.
+func projectWorkloadEntry(object runtime.Object) {
+	entry, ok := object.(*networkingv1.WorkloadEntry)
+	if !ok {
+		return
+	}
+	entry.Status.Reset()
 }

@@ -15,18 +15,47 @@ import (
 
 	"istio.io/istio/pkg/config/schema/kubeclient"
 	"istio.io/istio/pkg/kube/controllers"
+
+	"agentgateway.dev/controller/apis/v1alpha1"
 )
 
-// registration guards the client library's table of registrations, which is
-// one for the process and is read by informers without a lock.
-var registration sync.Once
+// ownKinds and customKinds guard the client library's table of registrations,
+// which is one for the process and is read by informers without a lock.
+var ownKinds, customKinds sync.Once
 
-// register makes informers of T possible, a type that the client library has
-// no client for: objects come from the dynamic client and are converted.
-// Nothing here writes, so there is no write client.
+// registerKinds tells the client library how to read custom resources. It has
+// no client for our own ones; for the others it has, which are left alone for a
+// fake c: what tests put into those is nowhere else.
+func registerKinds(c kubeclient.ClientGetter) {
+	ownKinds.Do(func() {
+		for _, k := range Kinds {
+			if k.own() {
+				k.register(k)
+			}
+		}
+	})
+	if reader(c) == nil {
+		return
+	}
+	customKinds.Do(func() {
+		for _, k := range Kinds {
+			if k.Optional && !k.own() {
+				k.register(k)
+			}
+		}
+	})
+}
+
+func (k Kind) own() bool { return k.GVK.Group == v1alpha1.GroupName }
+
+// register makes informers of T read through this package. Nothing here writes,
+// so there is no write client.
 func register[T controllers.ComparableObject](k Kind) {
 	kubeclient.Register[T](k.GVR, k.GVK,
 		func(c kubeclient.ClientGetter, namespace string, options metav1.ListOptions) (runtime.Object, error) {
+			if client := reader(c); client != nil {
+				return list[T](client, k, namespace, options)
+			}
 			list, err := c.Dynamic().Resource(k.GVR).Namespace(namespace).List(context.Background(), options)
 			if err != nil {
 				return nil, err
@@ -34,6 +63,9 @@ func register[T controllers.ComparableObject](k Kind) {
 			return typedList[T](list, k.GVK), nil
 		},
 		func(c kubeclient.ClientGetter, namespace string, options metav1.ListOptions) (watch.Interface, error) {
+			if client := reader(c); client != nil {
+				return startWatch[T](client, k, namespace, options)
+			}
 			source, err := c.Dynamic().Resource(k.GVR).Namespace(namespace).Watch(context.Background(), options)
 			if err != nil {
 				return nil, err

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pkg/kube/krt"
@@ -19,6 +20,7 @@ import (
 	"agentgateway.dev/controller/pkg/gateways"
 	"agentgateway.dev/controller/pkg/graph"
 	"agentgateway.dev/controller/pkg/inputs"
+	"agentgateway.dev/controller/pkg/references"
 	"agentgateway.dev/controller/pkg/resources"
 	"agentgateway.dev/controller/pkg/routes"
 )
@@ -125,6 +127,12 @@ func (d *Document) addStatuses(built *graph.Graph) {
 	}
 	for _, policy := range built.BackendTLSStatuses.List() {
 		d.addStatus(policy.Kind, Metadata{Namespace: policy.Namespace, Name: policy.Name}, policyStatus(policy))
+	}
+	for _, pool := range built.InferencePools.List() {
+		d.Status = append(d.Status, Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: inferencev1.GroupVersion.String(), Kind: references.InferencePoolKind},
+			Metadata: Metadata{Namespace: pool.Namespace, Name: pool.Name}, Status: poolStatus(pool),
+		})
 	}
 	slices.SortFunc(d.Status, func(a, b Status) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Metadata.Namespace, b.Metadata.Namespace),

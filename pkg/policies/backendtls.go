@@ -16,6 +16,7 @@ import (
 	"agentgateway.dev/controller/pkg/gateways"
 	"agentgateway.dev/controller/pkg/references"
 	"agentgateway.dev/controller/pkg/resources"
+	"agentgateway.dev/controller/pkg/routes"
 )
 
 const backendTLSKind = "BackendTLSPolicy"
@@ -24,10 +25,10 @@ const backendTLSKind = "BackendTLSPolicy"
 type BackendTLSInputs struct {
 	Policies   krt.Collection[*gwv1.BackendTLSPolicy]
 	ConfigMaps krt.Collection[*corev1.ConfigMap]
-	Gateways   krt.Collection[gateways.Gateway]
+	Owners     krt.Collection[gateways.Owner]
 	// Certificates are keyed by their Gateway, "<namespace>/<name>".
 	Certificates krt.Collection[gateways.ClientCertificate]
-	Users        Users
+	Users        routes.Users
 	Backends     references.Backends
 }
 
@@ -36,6 +37,20 @@ type BackendTLS struct {
 	// Resources holds one policy for each target and Gateway that uses it.
 	Resources krt.Collection[resources.Resource]
 	Statuses  krt.Collection[Status]
+
+	claims krt.Collection[claim]
+}
+
+// Covers reports whether a policy says how proxies shall speak TLS to a port of
+// a Service. It costs two look-ups.
+func (b BackendTLS) Covers(ctx krt.HandlerContext, service types.NamespacedName, port uint32) bool {
+	for _, port := range []uint32{port, 0} {
+		on := target{backend: "Service/" + service.String(), port: port}
+		if krt.FetchOne(ctx, b.claims, krt.FilterKey(on.key())) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // NewBackendTLS translates BackendTLSPolicies, in steps that each depend on
@@ -74,7 +89,7 @@ func NewBackendTLS(in BackendTLSInputs, opts krt.OptionsBuilder) BackendTLS {
 		return &resource
 	}, opts.WithName("policies/BackendTLSResources")...)
 
-	return BackendTLS{Resources: translated, Statuses: newBackendTLSStatuses(policies, claims, in, opts)}
+	return BackendTLS{Resources: translated, Statuses: newBackendTLSStatuses(policies, claims, in, opts), claims: claims}
 }
 
 // backendTLS is a BackendTLSPolicy as far as it depends neither on other
@@ -106,7 +121,7 @@ func judgeBackendTLS(ctx krt.HandlerContext, in BackendTLSInputs, known *authori
 		verification:   validate(ctx, in, known, policy.Namespace, policy.Spec.Validation),
 	}
 	for i, ref := range policy.Spec.TargetRefs {
-		judged.targets = append(judged.targets, resolveTarget(ctx, in.Backends.Services, policy.Namespace, i, ref))
+		judged.targets = append(judged.targets, resolveTarget(ctx, in.Backends, policy.Namespace, i, ref))
 	}
 	return judged
 }

@@ -13,38 +13,22 @@ import (
 
 	"agentgateway.dev/controller/pkg/conditions"
 	"agentgateway.dev/controller/pkg/gateways"
+	"agentgateway.dev/controller/pkg/routes"
 )
-
-// owner is all that an ancestor needs to know of its Gateway. It changes with
-// the Gateway's class only.
-type owner struct {
-	types.NamespacedName
-	controller string
-}
-
-// ResourceName is the key "<namespace>/<name>".
-func (o owner) ResourceName() string { return o.String() }
-
-// Equals compares everything.
-func (o owner) Equals(other owner) bool { return o == other }
 
 // newBackendTLSStatuses derives an ancestor for every Gateway that uses a
 // target, whatever became of the policy there.
 func newBackendTLSStatuses(policies krt.Collection[backendTLS], claims krt.Collection[claim], in BackendTLSInputs, opts krt.OptionsBuilder) krt.Collection[Status] {
-	owners := krt.NewCollection(in.Gateways, func(_ krt.HandlerContext, gateway gateways.Gateway) *owner {
-		return &owner{NamespacedName: gateway.NamespacedName, controller: gateway.Controller}
-	}, opts.WithName("policies/Owners")...)
-
 	return krt.NewCollection(policies, func(ctx krt.HandlerContext, policy backendTLS) *Status {
 		status := &Status{Kind: backendTLSKind, NamespacedName: policy.NamespacedName, Ancestors: []gwv1.PolicyAncestorStatus{}}
 		views := policy.views(ctx, claims, in.Users)
 		for _, gateway := range slices.SortedFunc(maps.Keys(views), compareNames) {
-			owner := krt.FetchOne(ctx, owners, krt.FilterKey(gateway.String()))
+			owner := krt.FetchOne(ctx, in.Owners, krt.FilterKey(gateway.String()))
 			if owner == nil {
 				continue
 			}
 			certificate := krt.FetchOne(ctx, in.Certificates, krt.FilterKey(gateway.String()))
-			status.Ancestors = append(status.Ancestors, ancestor(gateway, owner.controller, policy.conditions(views[gateway], certificate)))
+			status.Ancestors = append(status.Ancestors, ancestor(gateway, owner.Controller, policy.conditions(views[gateway], certificate)))
 		}
 		return status
 	}, opts.WithName("policies/BackendTLSStatuses")...)
@@ -61,7 +45,7 @@ type view struct {
 }
 
 // views returns a view for every Gateway that uses one of the targets.
-func (p backendTLS) views(ctx krt.HandlerContext, claims krt.Collection[claim], users Users) map[types.NamespacedName]view {
+func (p backendTLS) views(ctx krt.HandlerContext, claims krt.Collection[claim], users routes.Users) map[types.NamespacedName]view {
 	views := map[types.NamespacedName]view{}
 	for _, target := range p.targets {
 		if target.backend == "" {

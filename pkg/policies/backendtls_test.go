@@ -20,6 +20,7 @@ import (
 	"agentgateway.dev/controller/pkg/krtx"
 	"agentgateway.dev/controller/pkg/references"
 	"agentgateway.dev/controller/pkg/resources"
+	"agentgateway.dev/controller/pkg/routes"
 )
 
 // many is how many Gateways use the Service "shared", and how many policies
@@ -54,11 +55,14 @@ func newScene(t *testing.T) scene {
 		ours = append(ours, gateways.Gateway{NamespacedName: types.NamespacedName{Namespace: "default", Name: gateway}, Controller: gateways.DefaultController})
 	}
 	// For the marks of the test's end: Services that are used and get a policy,
-	// and policies whose Services get a user.
+	// policies whose Services get a user, and a Gateway that gets a certificate.
 	for _, end := range []string{"end0", "end1"} {
 		members = append(members, member("g000", end))
 		policies = append(policies, policyOn("late-"+end, 10, "late-"+end))
 	}
+	policies = append(policies, policyOn("certified", 10, "certified"))
+	members = append(members, member("certified", "certified"))
+	ours = append(ours, gateways.Gateway{NamespacedName: types.NamespacedName{Namespace: "default", Name: "certified"}, Controller: gateways.DefaultController})
 	s := scene{
 		policies:     krt.NewStaticCollection(nil, policies, opts.WithName("policies")...),
 		configMaps:   krt.NewStaticCollection(nil, []*corev1.ConfigMap{bundleNamed("ca", "no certificate")}, opts.WithName("configMaps")...),
@@ -68,7 +72,7 @@ func newScene(t *testing.T) scene {
 		lines:        make(chan string, 10*many),
 	}
 	built := NewBackendTLS(BackendTLSInputs{
-		Policies: s.policies, ConfigMaps: s.configMaps, Gateways: s.gateways, Certificates: s.certificates, Users: NewUsers(s.members),
+		Policies: s.policies, ConfigMaps: s.configMaps, Owners: gateways.NewOwners(s.gateways, opts), Certificates: s.certificates, Users: routes.NewUsers(s.members),
 		Backends: references.Backends{
 			Services: krt.NewStaticCollection[references.Service](nil, nil, opts.WithName("services")...), ClusterDomain: "test",
 		},
@@ -76,7 +80,7 @@ func newScene(t *testing.T) scene {
 	if !built.Resources.WaitUntilSynced(stop) || !built.Statuses.WaitUntilSynced(stop) {
 		t.Fatal("never synced")
 	}
-	if got, want := len(built.Resources.List()), 2*many; got != want {
+	if got, want := len(built.Resources.List()), 2*many+1; got != want {
 		t.Fatalf("%d resources at first, want %d", got, want)
 	}
 	built.Resources.RegisterBatch(func(events []krt.Event[resources.Resource]) {
@@ -135,8 +139,8 @@ func (s scene) heard(t *testing.T, marks ...string) []string {
 }
 
 // TestBackendTLSTellsOnlyWhatChanges makes one change among many policies and
-// Gateways, then others as marks that travel the same ways: a new policy, and a
-// new user of a Service. Marks may overtake what is handled together with
+// Gateways, then others as marks that travel the same ways: a new policy, a new
+// user of a Service, and a new certificate. Marks may overtake what is handled together with
 // them, so there are two rounds of them: nothing of the change comes after the
 // second.
 func TestBackendTLSTellsOnlyWhatChanges(t *testing.T) {
@@ -188,7 +192,11 @@ func TestBackendTLSTellsOnlyWhatChanges(t *testing.T) {
 				end := fmt.Sprintf("end%d", round)
 				s.policies.UpdateObject(policyOn(end, 10, end))
 				s.members.UpdateObject(member("g000", "late-"+end))
-				got = append(got, s.heard(t, "add g000 "+end, "add status of "+end, "add g000 late-"+end, "update status of late-"+end)...)
+				s.certificates.UpdateObject(gateways.ClientCertificate{
+					Gateway: types.NamespacedName{Namespace: "default", Name: "certified"}, Certificate: []byte(end), Key: []byte(end), Invalid: round == 0,
+				})
+				got = append(got, s.heard(t, "add g000 "+end, "add status of "+end, "add g000 late-"+end, "update status of late-"+end,
+					"update certified certified", "update status of certified")...)
 			}
 			// A resource whose policy changes may be told as an exchange.
 			if diff := cmp.Diff(test.want, exchanges(got)); diff != "" {

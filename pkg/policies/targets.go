@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pkg/kube/krt"
@@ -55,17 +56,21 @@ func (t target) String() string {
 	return fmt.Sprintf("%s %s port %d", kind, object, t.port)
 }
 
-// service returns the name of the targeted Service.
-func (t target) service() (namespace, name string) {
-	_, object, _ := strings.Cut(t.backend, "/")
-	namespace, name, _ = strings.Cut(object, "/")
-	return namespace, name
+// service returns how proxies know the targeted Service, or the InferencePool,
+// which is one to them.
+func (t target) service(backends references.Backends) (namespace, hostname string) {
+	kind, object, _ := strings.Cut(t.backend, "/")
+	namespace, name, _ := strings.Cut(object, "/")
+	if kind == references.InferencePoolKind {
+		return namespace, backends.InferencePoolHostname(namespace, name)
+	}
+	return namespace, backends.ServiceHostname(namespace, name)
 }
 
 // attachment is the last part of the key of a policy on the target.
 func (t target) attachment(backends references.Backends) string {
-	namespace, name := t.service()
-	attachment := namespace + "/" + backends.ServiceHostname(namespace, name)
+	namespace, hostname := t.service(backends)
+	attachment := namespace + "/" + hostname
 	if t.port != 0 {
 		attachment += "/" + strconv.FormatUint(uint64(t.port), 10)
 	}
@@ -74,8 +79,8 @@ func (t target) attachment(backends references.Backends) string {
 
 // wire is what the proxy matches the target with.
 func (t target) wire(backends references.Backends) *api.PolicyTarget {
-	namespace, name := t.service()
-	service := &api.PolicyTarget_ServiceTarget{Namespace: namespace, Hostname: backends.ServiceHostname(namespace, name)}
+	namespace, hostname := t.service(backends)
+	service := &api.PolicyTarget_ServiceTarget{Namespace: namespace, Hostname: hostname}
 	if t.port != 0 {
 		service.Port = &t.port
 	}
@@ -85,14 +90,20 @@ func (t target) wire(backends references.Backends) *api.PolicyTarget {
 // resolveTarget resolves targetRef i of a policy in namespace. A target of
 // which this version can't say anything to a proxy keeps its fault, and so
 // shows in the status instead of vanishing.
-func resolveTarget(ctx krt.HandlerContext, services krt.Collection[references.Service], namespace string, i int, ref gwv1.LocalPolicyTargetReferenceWithSectionName) target {
+func resolveTarget(ctx krt.HandlerContext, backends references.Backends, namespace string, i int, ref gwv1.LocalPolicyTargetReferenceWithSectionName) target {
 	resolved := target{path: fmt.Sprintf("targetRefs[%d]", i)}
 	object := namespace + "/" + string(ref.Name)
 	switch {
 	case core(ref.Group) && ref.Kind == "Service":
 		resolved.backend = "Service/" + object
 		if ref.SectionName != nil && *ref.SectionName != "" {
-			resolved.port, resolved.fault = resolvePort(ctx, services, object, resolved.path, string(*ref.SectionName))
+			resolved.port, resolved.fault = resolvePort(ctx, backends.Services, object, resolved.path, string(*ref.SectionName))
+		}
+		return resolved
+	case ref.Group == inferencev1.GroupName && ref.Kind == references.InferencePoolKind && backends.InferencePools != nil:
+		resolved.backend = references.InferencePoolKind + "/" + object
+		if ref.SectionName != nil && *ref.SectionName != "" {
+			resolved.fault = fault{reasonTargetNotFound, fmt.Sprintf("%s.sectionName: InferencePool %s has no sections; leave it out", resolved.path, object)}
 		}
 		return resolved
 	case ref.Group == references.AgentgatewayGroup && ref.Kind == references.BackendKind:

@@ -2,8 +2,10 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 
 	"istio.io/istio/pkg/kube"
@@ -31,12 +34,15 @@ const (
 
 // Applier makes the cluster have what is desired, and keeps it so.
 type Applier struct {
-	client   kube.Client
-	desired  krt.Collection[Desired]
-	live     []live
-	outcomes krt.StaticCollection[Outcome]
-	logger   *zap.Logger
-	writes   *prometheus.CounterVec
+	client  kube.Client
+	desired krt.Collection[Desired]
+	live    []live
+	// controllers are those of ApplierInputs.
+	controllers []string
+	observer    Observer
+	outcomes    krt.StaticCollection[Outcome]
+	logger      *zap.Logger
+	writes      *prometheus.CounterVec
 }
 
 // ApplierInputs are what an Applier needs.
@@ -47,13 +53,27 @@ type ApplierInputs struct {
 	Controllers []string
 	Logger      *zap.Logger
 	Registry    prometheus.Registerer
+	Observer    Observer
+}
+
+// Observer is told what happens to Gateways. Its methods must not block; they
+// are called by several goroutines.
+type Observer interface {
+	// Began is called at the begin of a reconciliation, and what it returns at
+	// its end, with the error or the user's mistake if there was one.
+	Began(gateway types.NamespacedName) (ended func(error))
+	// Forgot is called when a Gateway isn't ours any more.
+	Forgot(gateway types.NamespacedName)
+	// Refused is called with the reason and message of a condition when a
+	// Gateway could not be applied, once as long as the message stays.
+	Refused(gateway types.NamespacedName, reason, message string)
 }
 
 // NewApplier watches the metadata of provisioned objects from now on; it
 // writes only while it runs.
 func NewApplier(in ApplierInputs, opts krt.OptionsBuilder) *Applier {
 	a := &Applier{
-		client: in.Client, desired: in.Desired, logger: in.Logger,
+		client: in.Client, desired: in.Desired, controllers: in.Controllers, observer: in.Observer, logger: in.Logger,
 		outcomes: krt.NewStaticCollection[Outcome](nil, nil, opts.WithName("provision/Outcomes")...),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "agentgateway_provision_writes_total",
@@ -77,24 +97,13 @@ type term struct {
 	*Applier
 	queue workqueue.TypedRateLimitingInterface[string]
 
+	memory *memory
+
 	mu sync.Mutex
-	// applied is what was applied last, by Gateway.
-	applied map[string]map[objectKey]record
-	// warned are the warnings that were logged last, by Gateway.
-	warned map[string][]string
-}
-
-// objectKey names an object of a Gateway's namespace.
-type objectKey struct {
-	kind int
-	name string
-}
-
-// record is an application that succeeded.
-type record struct {
-	body string
-	// stamp is that of the object as the API server answered.
-	stamp string
+	// warned are the warnings that were logged last, and problems those that
+	// were reported last, by Gateway.
+	warned   map[string][]string
+	problems map[string]string
 }
 
 // Run applies every Gateway, then those whose desired or live objects change,
@@ -114,8 +123,8 @@ func (a *Applier) Run(ctx context.Context) {
 	t := &term{
 		Applier: a,
 		queue:   workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[string]{Name: "provision"}),
-		applied: map[string]map[objectKey]record{},
-		warned:  map[string][]string{},
+		memory:  newMemory(a.survey(ctx)),
+		warned:  map[string][]string{}, problems: map[string]string{},
 	}
 	var running sync.WaitGroup
 	for range workers {
@@ -124,8 +133,10 @@ func (a *Applier) Run(ctx context.Context) {
 	handlers := []krt.HandlerRegistration{
 		a.desired.Register(func(event krt.Event[Desired]) { t.queue.Add(event.Latest().ResourceName()) }),
 	}
-	for _, l := range a.live {
+	for i, l := range a.live {
 		handlers = append(handlers, l.objects.Register(func(event krt.Event[*metav1.PartialObjectMetadata]) {
+			latest := event.Latest()
+			t.memory.sighted(place{objectKey{i, latest.Name}, latest.Namespace})
 			if event.Old != nil && event.New != nil && unchanged(*event.Old, *event.New) {
 				return
 			}
@@ -169,22 +180,41 @@ func (t *term) reconcile(ctx context.Context, gateway string) {
 		t.forget(gateway)
 		return
 	}
+	ended := t.observer.Began(desired.NamespacedName)
 	t.warn(*desired)
-	if desired.Problem != nil {
+	if t.problem(*desired) {
 		t.succeed(gateway)
+		ended(errors.New(desired.Problem.String()))
 		return
 	}
 	complete, err := t.apply(ctx, *desired)
 	if err == nil && complete {
 		err = t.prune(ctx, *desired)
 	}
+	ended(err)
 	switch {
 	case err == nil:
 		t.succeed(gateway)
 	case ctx.Err() != nil:
 	default:
-		t.fail(gateway, err)
+		t.fail(*desired, err)
 	}
+}
+
+// problem tells whether a Gateway has one, and reports it once.
+func (t *term) problem(desired Desired) bool {
+	text := ""
+	if desired.Problem != nil {
+		text = desired.Problem.String()
+	}
+	t.mu.Lock()
+	reported := t.problems[desired.ResourceName()] == text
+	t.problems[desired.ResourceName()] = text
+	t.mu.Unlock()
+	if text != "" && !reported {
+		t.observer.Refused(desired.NamespacedName, desired.Problem.Reason, text)
+	}
+	return text != ""
 }
 
 func (t *term) succeed(gateway string) {
@@ -195,10 +225,12 @@ func (t *term) succeed(gateway string) {
 	}
 }
 
-func (t *term) fail(gateway string, err error) {
+func (t *term) fail(desired Desired, err error) {
+	gateway := desired.ResourceName()
 	before, now := t.outcomes.GetKey(gateway), Outcome{Gateway: gateway, Failure: err.Error()}
 	if before == nil || !before.Equals(now) {
 		t.logger.Error("provisioning failed, trying again", zap.String("gateway", gateway), zap.Error(err))
+		t.observer.Refused(desired.NamespacedName, ReasonDeploymentFailed, now.Failure)
 		t.outcomes.UpdateObject(now)
 	}
 	t.queue.AddRateLimited(gateway)
@@ -219,24 +251,14 @@ func (t *term) warn(desired Desired) {
 
 func (t *term) forget(gateway string) {
 	t.mu.Lock()
-	delete(t.applied, gateway)
 	delete(t.warned, gateway)
+	delete(t.problems, gateway)
 	t.mu.Unlock()
+	namespace, name, _ := strings.Cut(gateway, "/")
+	t.memory.forget(gateway, namespace)
 	t.queue.Forget(gateway)
 	t.outcomes.DeleteObject(gateway)
-}
-
-// records returns what was applied for a Gateway, which belongs to the caller
-// until it is done with the Gateway.
-func (t *term) records(gateway string) map[objectKey]record {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	records := t.applied[gateway]
-	if records == nil {
-		records = map[objectKey]record{}
-		t.applied[gateway] = records
-	}
-	return records
+	t.observer.Forgot(types.NamespacedName{Namespace: namespace, Name: name})
 }
 
 func (t *term) count(kind int, verb string, err error) {

@@ -23,7 +23,6 @@ import (
 	"agentgateway.dev/controller/apis/v1alpha1"
 	"agentgateway.dev/controller/pkg/graph"
 	"agentgateway.dev/controller/pkg/inputs"
-	"agentgateway.dev/controller/tests/cluster"
 )
 
 // patience is how long a test waits for what must happen, before it fails.
@@ -36,6 +35,33 @@ type rig struct {
 	ctx     context.Context
 	client  kube.Client
 	reports krt.Collection[Report]
+	told    *diary
+	desired krt.Collection[Desired]
+	leader  *leader
+	metrics prometheus.Gatherer
+}
+
+// leader is an Applier that runs.
+type leader struct {
+	applier *Applier
+	resign  func()
+}
+
+// take runs the Applier, after it has ended if it runs already.
+func (l *leader) take(ctx context.Context) {
+	if l.resign != nil {
+		l.resign()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		l.applier.Run(ctx)
+		close(ended)
+	}()
+	l.resign = func() {
+		cancel()
+		<-ended
+	}
 }
 
 var (
@@ -50,10 +76,7 @@ var (
 )
 
 func TestApplier(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs an API server")
-	}
-	config := cluster.Start(t, cluster.Options{}).RESTConfig
+	config := apiServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	client, err := kube.NewClient(kube.NewClientConfigForRestConfig(config), "")
 	if err != nil {
@@ -61,26 +84,27 @@ func TestApplier(t *testing.T) {
 	}
 	client = kube.EnableCrdWatcher(client)
 	opts := krt.NewOptionsBuilder(ctx.Done(), "", nil)
-	in := inputs.FromCluster(client, opts)
+	in := inputs.FromCluster(client, inputs.Features{}, opts)
 	desired := NewDesired(Inputs{
 		Gateways: in.Gateways, Classes: in.GatewayClasses, Parameters: in.AgentgatewayParameters, Secrets: in.Secrets,
 		Judged:   graph.Build(in, graph.DefaultSettings(), opts).Gateways,
 		Defaults: DefaultsOf(settingsOf(t, ""), testVersion),
 	}, opts)
+	told, registry := newDiary(), prometheus.NewRegistry()
 	applier := NewApplier(ApplierInputs{
 		Client: client, Desired: desired, Controllers: graph.DefaultSettings().Controllers,
-		Logger: zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel)), Registry: prometheus.NewRegistry(),
+		Logger: zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel)), Registry: registry,
+		Observer: told,
 	}, opts)
-	r := &rig{T: t, ctx: ctx, client: client, reports: NewReports(desired, in.Services, applier.Outcomes(), opts)}
+	r := &rig{
+		T: t, ctx: ctx, client: client, told: told, desired: desired, leader: &leader{applier: applier}, metrics: registry,
+		reports: NewReports(desired, in.Services, applier.Outcomes(), opts),
+	}
 	client.RunAndWait(ctx.Done())
-	ended := make(chan struct{})
-	go func() {
-		applier.Run(ctx)
-		close(ended)
-	}()
+	r.leader.take(ctx)
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		r.leader.resign()
 	})
 	r.create(classes, `{metadata: {name: agentgateway}, spec: {controllerName: agentgateway.dev/controller}}`)
 	for _, scenario := range []struct {
@@ -96,6 +120,7 @@ func TestApplier(t *testing.T) {
 		{"reports what the API server refuses", reportsRefusals},
 		{"reports addresses", reportsAddresses},
 		{"leaves objects of other classes", leavesObjectsOfOtherClasses},
+		{"writes nothing as a new leader", writesNothingAsNewLeader},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			scoped := *r
@@ -232,6 +257,7 @@ func keepsWhatRunsDespiteMistake(r *rig) {
 		return report.Problem != nil && report.Problem.Reason == ReasonInvalidParameters
 	})
 	r.get(deployments, "wrong")
+	r.awaitTold("wrong", "InvalidParameters: AgentgatewayParameters default/wrong")
 	r.patch(v1alpha1.ParametersResource, "wrong", `{"spec": {"image": null}}`)
 	r.awaitReport("wrong", func(report Report) bool { return report.Problem == nil })
 	r.await(deployments, "wrong", func(d *unstructured.Unstructured) bool {
@@ -245,6 +271,7 @@ func reportsRefusals(r *rig) {
 		{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: other, uid: x, controller: true}]}}`)
 	r.gateway("refused", "")
 	r.awaitReport("refused", func(report Report) bool { return strings.Contains(report.Failure, "apply ConfigMap default/refused: ") })
+	r.awaitTold("refused", "DeploymentFailed: apply ConfigMap default/refused: ")
 	if err := r.client.Kube().CoreV1().ConfigMaps("default").Delete(r.ctx, "refused", metav1.DeleteOptions{}); err != nil {
 		r.Fatal(err)
 	}
@@ -271,6 +298,58 @@ func leavesObjectsOfOtherClasses(r *rig) {
 	r.patch(gatewayKinds, "left", `{"spec": {"gatewayClassName": "theirs"}}`)
 	r.awaitReport("left", nil)
 	r.get(deployments, "left")
+}
+
+func writesNothingAsNewLeader(r *rig) {
+	// What the scenarios before didn't wait for is done now.
+	r.newLeader()
+	before := r.writes()
+	r.newLeader()
+	if after := r.writes(); after != before {
+		r.Errorf("%v writes of a new leader", after-before)
+	}
+	// What happened while nobody led is seen.
+	r.leader.resign()
+	r.patch(deployments, "created", `{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}}`)
+	r.patch(configMaps, "edited", `{"data": {"more": "by somebody else"}}`)
+	if err := r.client.Kube().CoreV1().Services("default").Delete(r.ctx, "created", metav1.DeleteOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	r.newLeader()
+	r.await(services, "created", func(s *unstructured.Unstructured) bool { return s.GetDeletionTimestamp() == nil })
+	r.await(deployments, "created", func(d *unstructured.Unstructured) bool {
+		seconds, _, _ := unstructured.NestedInt64(d.Object, "spec", "template", "spec", "terminationGracePeriodSeconds")
+		return seconds == 60
+	})
+	if after := r.writes(); after != before+2 {
+		r.Errorf("%v writes to repair two objects", after-before)
+	}
+}
+
+// newLeader replaces the leader and waits until the new one has looked at every
+// Gateway.
+func (r *rig) newLeader() {
+	r.Helper()
+	r.leader.resign()
+	r.told.begin()
+	r.leader.take(r.ctx)
+	r.eventually("the new leader's first round", func() bool { return r.told.through(r.desired.List()) })
+}
+
+// writes counts all that was applied and deleted.
+func (r *rig) writes() float64 {
+	r.Helper()
+	families, err := r.metrics.Gather()
+	if err != nil {
+		r.Fatal(err)
+	}
+	total := 0.0
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			total += metric.Counter.GetValue()
+		}
+	}
+	return total
 }
 
 // gateway creates a Gateway in the namespace default, with parameters if named.
@@ -396,6 +475,30 @@ func (r *rig) awaitReport(gateway string, right func(Report) bool) {
 			}
 		case <-deadline:
 			r.Fatalf("the report is %+v", last)
+		}
+	}
+}
+
+// awaitTold waits until the observer was told of a refusal, and checks that it
+// was told once.
+func (r *rig) awaitTold(gateway, prefix string) {
+	r.Helper()
+	r.eventually("told of "+prefix, func() bool { return r.told.count(gateway, prefix) > 0 })
+	if n := r.told.count(gateway, prefix); n > 1 {
+		r.Errorf("%s: told %d times of %q", gateway, n, prefix)
+	}
+}
+
+// eventually waits until done returns true.
+func (r *rig) eventually(what string, done func() bool) {
+	r.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.Fatalf("not in time: %s", what)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,14 +15,23 @@ import (
 // Without an error it is incomplete when the session Secret isn't as desired
 // says: desired will change, and then the rest follows.
 func (t *term) apply(ctx context.Context, desired Desired) (complete bool, err error) {
-	records := t.records(desired.ResourceName())
+	records := t.memory.records(desired.ResourceName())
 	wanted := map[objectKey]bool{}
 	for _, object := range desired.Objects {
 		key := objectKey{kind: object.kind, name: object.Name}
 		wanted[key] = true
 		isSession := kinds[object.kind].gvk.Kind == secretKind
 		if isSession && desired.AwaitsKey {
-			return false, t.makeKey(ctx, desired, object)
+			made, err := t.makeKey(ctx, desired, object)
+			if made.body != "" {
+				records[key] = made
+			}
+			return false, err
+		}
+		if _, known := records[key]; !known {
+			if last, recalled := t.recall(desired, object); recalled {
+				records[key] = last
+			}
 		}
 		if t.current(desired, object, records[key]) {
 			continue
@@ -34,7 +42,7 @@ func (t *term) apply(ctx context.Context, desired Desired) (complete bool, err e
 				return false, fmt.Errorf("encode %s: %w", describe(object.kind, desired.Namespace, object.Name), err)
 			}
 		}
-		applied, err := t.send(ctx, desired, object, sent)
+		answer, err := t.send(ctx, desired, object, sent)
 		if err != nil {
 			delete(records, key)
 			if isSession && apierrors.IsConflict(err) {
@@ -42,7 +50,7 @@ func (t *term) apply(ctx context.Context, desired Desired) (complete bool, err e
 			}
 			return false, err
 		}
-		records[key] = record{body: object.Body, stamp: stamp(applied, desired.Controller)}
+		records[key] = record{body: object.Body, stamp: stamp(answer, desired.Controller)}
 	}
 	for key := range records {
 		if !wanted[key] {
@@ -67,48 +75,86 @@ func ifUnchanged(body string, desired Desired) (string, error) {
 }
 
 // current reports whether the last application holds: it was of the same body,
-// and nobody changed any of it since.
+// and nobody changed any of it since, as far as the watch shows. What the watch
+// doesn't show yet wakes the Gateway when it does.
 func (t *term) current(desired Desired, object Applied, last record) bool {
 	if last.body != object.Body {
 		return false
 	}
-	found := t.live[object.kind].objects.GetKey(desired.Namespace + "/" + object.Name)
-	return found != nil && stamp(*found, desired.Controller) == last.stamp
+	at := place{objectKey{object.kind, object.Name}, desired.Namespace}
+	found := t.shown(at)
+	if found != nil && stamp(found, desired.Controller) == last.stamp {
+		return true
+	}
+	return t.memory.behind(at, versionOf(found))
+}
+
+// shown is an object as the watch shows it, nil if it doesn't.
+func (t *term) shown(at place) *metav1.PartialObjectMetadata {
+	found := t.live[at.kind].objects.GetKey(at.namespace + "/" + at.name)
+	if found == nil {
+		return nil
+	}
+	return *found
+}
+
+func versionOf(object *metav1.PartialObjectMetadata) string {
+	if object == nil {
+		return ""
+	}
+	return object.ResourceVersion
 }
 
 // send applies body, which is the object's own or says a little more.
 func (t *term) send(ctx context.Context, desired Desired, object Applied, body string) (*metav1.PartialObjectMetadata, error) {
-	applied, err := t.client.Metadata().Resource(kinds[object.kind].gvr).Namespace(desired.Namespace).Patch(ctx, object.Name,
+	at := place{objectKey{object.kind, object.Name}, desired.Namespace}
+	t.memory.await(at, versionOf(t.shown(at)))
+	answer, err := t.client.Metadata().Resource(kinds[object.kind].gvr).Namespace(desired.Namespace).Patch(ctx, object.Name,
 		types.ApplyPatchType, []byte(body), metav1.PatchOptions{FieldManager: desired.Controller, Force: new(true)})
 	t.count(object.kind, "apply", err)
 	if err != nil {
+		t.memory.sighted(at)
+		if kinds[object.kind].gvk.Kind == secretKind {
+			err = conceal(err, body)
+		}
 		return nil, fmt.Errorf("apply %s: %w", describe(object.kind, desired.Namespace, object.Name), err)
 	}
-	return applied, nil
+	return answer, nil
 }
 
 // makeKey makes the session Secret of a Gateway that has none. What was seen
 // of the cluster may be late, and another key would end all sessions, so the
-// cluster is asked; and only a Secret that isn't there is created.
-func (t *term) makeKey(ctx context.Context, desired Desired, object Applied) error {
-	secrets := t.client.Kube().CoreV1().Secrets(desired.Namespace)
-	_, err := secrets.Get(ctx, object.Name, metav1.GetOptions{})
+// cluster is asked; and only a Secret that isn't there is created. It returns
+// what it applied, nothing if there was a Secret.
+func (t *term) makeKey(ctx context.Context, desired Desired, object Applied) (record, error) {
+	what := describe(object.kind, desired.Namespace, object.Name)
+	_, err := t.client.Kube().CoreV1().Secrets(desired.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
 	if err == nil {
 		// It will be seen, and then used.
-		return nil
+		return record{}, nil
 	}
 	if !apierrors.IsNotFound(err) {
-		return fmt.Errorf("look for %s: %w", describe(object.kind, desired.Namespace, object.Name), err)
+		return record{}, fmt.Errorf("look for %s: %w", what, err)
 	}
-	var secret corev1.Secret
-	if err := json.Unmarshal([]byte(object.Body), &secret); err != nil {
-		return fmt.Errorf("decode %s: %w", describe(object.kind, desired.Namespace, object.Name), err)
-	}
-	secret.Data = map[string][]byte{sessionDataKey: []byte(NewSessionKey())}
-	body, err := json.Marshal(&secret)
+	body, err := withKey(object.Body, NewSessionKey())
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", describe(object.kind, desired.Namespace, object.Name), err)
+		return record{}, fmt.Errorf("encode %s: %w", what, err)
 	}
-	_, err = t.send(ctx, desired, object, string(body))
-	return err
+	answer, err := t.send(ctx, desired, object, body)
+	if err != nil {
+		return record{}, err
+	}
+	return record{body: body, stamp: stamp(answer, desired.Controller)}, nil
+}
+
+// withKey puts a key into the body of a session Secret, which then is as it is
+// rendered when the key is known.
+func withKey(body, key string) (string, error) {
+	var content map[string]any
+	if err := json.Unmarshal([]byte(body), &content); err != nil {
+		return "", err
+	}
+	content["data"] = map[string]any{sessionDataKey: []byte(key)}
+	text, err := json.Marshal(content)
+	return string(text), err
 }

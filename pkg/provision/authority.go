@@ -4,7 +4,6 @@ import (
 	"cmp"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
 	"istio.io/istio/pkg/kube/krt"
 )
@@ -48,40 +47,4 @@ func NewAuthority(secrets krt.Collection[*corev1.Secret], namespace string, opts
 		}
 		return nil
 	}, opts.WithName("provision/Authority")...)
-}
-
-// Mesh is the configuration of the Istio mesh; at most one exists.
-type Mesh struct {
-	TrustDomain string
-}
-
-// ResourceName is the same for all: there is only one.
-func (Mesh) ResourceName() string { return meshKey }
-
-// Equals compares everything.
-func (m Mesh) Equals(other Mesh) bool { return m == other }
-
-const meshKey = "mesh"
-
-// NewMesh reads the mesh configuration of a revision from the ConfigMap that
-// istiod has in its namespace. What can't be read counts as not there, and
-// Istio's own defaults hold.
-func NewMesh(configMaps krt.Collection[*corev1.ConfigMap], namespace, revision string, opts krt.OptionsBuilder) krt.Singleton[Mesh] {
-	name := "istio"
-	if revision != "" && revision != "default" {
-		name += "-" + revision
-	}
-	return krt.NewSingleton(func(ctx krt.HandlerContext) *Mesh {
-		configMap := krt.FetchOne(ctx, configMaps, krt.FilterKey(namespace+"/"+name))
-		if configMap == nil {
-			return nil
-		}
-		var config struct {
-			TrustDomain string `json:"trustDomain"`
-		}
-		if err := yaml.Unmarshal([]byte((*configMap).Data["mesh"]), &config); err != nil || config.TrustDomain == "" {
-			return nil
-		}
-		return &Mesh{TrustDomain: config.TrustDomain}
-	}, opts.WithName("provision/Mesh")...)
 }

@@ -12,6 +12,7 @@ import (
 
 	"agentgateway.dev/controller/apis/v1alpha1"
 	"agentgateway.dev/controller/pkg/gateways"
+	"agentgateway.dev/controller/pkg/mesh"
 )
 
 // Inputs are the collections that provisioning reads.
@@ -26,8 +27,8 @@ type Inputs struct {
 	Judged krt.Collection[gateways.Gateway]
 	// Authority is the CA of the xDS server, nil where xDS isn't encrypted.
 	Authority krt.Singleton[Authority]
-	// Mesh is the mesh configuration, nil where there is none to watch.
-	Mesh     krt.Singleton[Mesh]
+	// Mesh is the mesh that proxies may join, nil where there is none to watch.
+	Mesh     krt.Singleton[mesh.Mesh]
 	Defaults Defaults
 }
 
@@ -79,7 +80,7 @@ func (d Desired) Equals(other Desired) bool {
 // An event renders the Gateways that it concerns, once.
 func NewDesired(in Inputs, opts krt.OptionsBuilder) krt.Collection[Desired] {
 	classes := newClasses(in.Classes, opts)
-	subjects := newSubjects(in.Gateways, in.Judged, opts)
+	subjects := newSubjects(in.Gateways, in.Judged, classes, opts)
 	return krt.NewCollection(subjects, func(ctx krt.HandlerContext, s subject) *Desired {
 		desired := &Desired{
 			NamespacedName: types.NamespacedName{Namespace: s.gateway.Namespace, Name: s.gateway.Name},
@@ -124,11 +125,7 @@ func (in Inputs) request(ctx krt.HandlerContext, s subject, classes krt.Collecti
 			request.Authority = authority.PEM
 		}
 	}
-	if in.Mesh != nil {
-		if mesh := krt.FetchOne(ctx, in.Mesh.AsCollection(), krt.FilterKey(meshKey)); mesh != nil {
-			request.MeshTrustDomain = mesh.TrustDomain
-		}
-	}
+	request.MeshTrustDomain = mesh.Fetch(ctx, in.Mesh).TrustDomain
 	return request, nil
 }
 

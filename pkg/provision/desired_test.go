@@ -66,6 +66,7 @@ func (w *world) change(random *rand.Rand) {
 		set(w.gateways, object, remove)
 	case 1:
 		object := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("class", random.IntN(3))}}
+		object.Spec.ControllerName = "c"
 		if random.IntN(2) == 0 {
 			object.Spec.ParametersRef = &gwv1.ParametersReference{Group: v1alpha1.GroupName, Kind: v1alpha1.AgentgatewayParametersKind,
 				Name: fmt.Sprint("params", random.IntN(3)), Namespace: new(gwv1.Namespace("default"))}
@@ -156,7 +157,7 @@ func difference(a, b krt.Collection[Desired]) string {
 func TestStatusWakesNobody(t *testing.T) {
 	w := newWorld()
 	gateway := &gwv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "gw", UID: "u", Generation: 1}, Spec: gwv1.GatewaySpec{GatewayClassName: "c"}}
-	class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "c"}}
+	class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "c"}, Spec: gwv1.GatewayClassSpec{ControllerName: "c"}}
 	judged := gateways.Gateway{NamespacedName: types.NamespacedName{Namespace: "default", Name: "gw"}, Controller: "c",
 		Listeners: []gateways.Listener{{Name: "a", Port: 80}}}
 	w.gateways.UpdateObject(gateway)
@@ -201,5 +202,24 @@ func TestStatusWakesNobody(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Fatal("no event")
+	}
+}
+
+// TestNobodysUntilJudged checks that a Gateway which has just got another class
+// isn't rendered for that class on the strength of what was said of it before.
+func TestNobodysUntilJudged(t *testing.T) {
+	w := newWorld()
+	gateway := &gwv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "gw", UID: "u"}, Spec: gwv1.GatewaySpec{GatewayClassName: "theirs"}}
+	w.gateways.UpdateObject(gateway)
+	for name, controller := range map[string]gwv1.GatewayController{"ours": "c", "theirs": "d"} {
+		w.classes.UpdateObject(&gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: gwv1.GatewayClassSpec{ControllerName: controller}})
+	}
+	w.judged.UpdateObject(gateways.Gateway{NamespacedName: types.NamespacedName{Namespace: "default", Name: "gw"}, Controller: "c"})
+	desired := w.desired(t)
+	if !desired.WaitUntilSynced(t.Context().Done()) {
+		t.Fatal("not synced")
+	}
+	if list := desired.List(); len(list) > 0 {
+		t.Errorf("rendered for another's class: %+v", list)
 	}
 }

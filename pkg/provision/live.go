@@ -45,7 +45,7 @@ func project(object any, controllers []string) any {
 	}
 	metadata.Annotations = nil
 	metadata.ManagedFields = slices.DeleteFunc(metadata.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
-		return !slices.Contains(controllers, entry.Manager) || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != ""
+		return !slices.Contains(controllers, entry.Manager) || !isApply(entry)
 	})
 	return metadata
 }
@@ -59,13 +59,18 @@ func stamp(object *metav1.PartialObjectMetadata, manager string) string {
 	var text strings.Builder
 	text.WriteString(string(object.UID))
 	for _, entry := range object.ManagedFields {
-		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
+		if entry.Manager == manager && isApply(entry) {
 			text.WriteByte(' ')
 			text.WriteString(fields(entry))
 		}
 	}
 	sum := sha256.Sum256([]byte(text.String()))
 	return hex.EncodeToString(sum[:])
+}
+
+// isApply tells whether an entry is that of an application of the object itself.
+func isApply(entry metav1.ManagedFieldsEntry) bool {
+	return entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""
 }
 
 // unchanged reports whether an event can't concern us: neither what was applied

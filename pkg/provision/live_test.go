@@ -45,7 +45,7 @@ func TestOnlyOurFieldsMatter(t *testing.T) {
 			if test.live != nil {
 				objects = append(objects, project(test.live, []string{"us"}).(*metav1.PartialObjectMetadata))
 			}
-			r := &term{Applier: &Applier{live: []live{{objects: krt.NewStaticCollection(nil, objects)}}}}
+			r := &term{memory: newMemory(nil), Applier: &Applier{live: []live{{objects: krt.NewStaticCollection(nil, objects)}}}}
 			if got := r.current(desired, object, last); got != test.current {
 				t.Errorf("current is %v", got)
 			}
@@ -56,8 +56,46 @@ func TestOnlyOurFieldsMatter(t *testing.T) {
 	}
 	other := last
 	other.body = "another"
-	r := &term{Applier: &Applier{live: []live{{objects: krt.NewStaticCollection(nil, []*metav1.PartialObjectMetadata{before})}}}}
+	r := &term{memory: newMemory(nil), Applier: &Applier{live: []live{{objects: krt.NewStaticCollection(nil, []*metav1.PartialObjectMetadata{before})}}}}
 	if r.current(desired, object, other) {
 		t.Error("another body counts as applied")
 	}
+}
+
+// TestTheWatchMayBeBehind checks that what was just applied isn't applied
+// again because the watch doesn't show it yet, and is once it shows that it is
+// gone.
+func TestTheWatchMayBeBehind(t *testing.T) {
+	at := place{objectKey{0, "gw"}, "default"}
+	desired := Desired{NamespacedName: types.NamespacedName{Namespace: "default", Name: "gw"}, Controller: "us"}
+	object := Applied{kind: 0, Name: "gw", Body: "body"}
+	before, after := liveObject("1", entry("us", "", "{}")), liveObject("1", entry("us", "", `{"f:x":{}}`))
+	before.ResourceVersion, after.ResourceVersion = "5", "6"
+	last := record{body: "body", stamp: stamp(after, "us")}
+	objects := krt.NewStaticCollection[*metav1.PartialObjectMetadata](nil, nil)
+	r := &term{memory: newMemory(nil), Applier: &Applier{live: []live{{objects: objects}}}}
+	is := func(what string, want bool) {
+		t.Helper()
+		if got := r.current(desired, object, last); got != want {
+			t.Errorf("%s: current is %v", what, got)
+		}
+	}
+	is("it was never there", false)
+	r.memory.await(at, "")
+	is("it isn't shown yet", true)
+	objects.UpdateObject(after)
+	r.memory.sighted(at)
+	is("it is shown", true)
+	objects.DeleteObject("default/gw")
+	r.memory.sighted(at)
+	is("it is gone", false)
+
+	objects.UpdateObject(before)
+	is("it is as before", false)
+	r.memory.await(at, "5")
+	is("the change isn't shown yet", true)
+	other := liveObject("1", entry("us", "", `{"f:y":{}}`))
+	other.ResourceVersion = "7"
+	objects.UpdateObject(other)
+	is("somebody else was quicker", false)
 }

@@ -12,18 +12,18 @@ const (
 	defaultTrustDomain = "cluster.local"
 )
 
-// mesh is how a proxy takes part in an Istio mesh.
-type mesh struct {
+// membership is how a proxy takes part in an Istio mesh.
+type membership struct {
 	caAddress, trustDomain, clusterID, network string
 	additionalTrustDomains                     []string
 }
 
 // joins returns nil when the proxy doesn't take part: parameters decide by
 // enabled or else by having an istio block at all, settings only without one.
-func (r Request) joins(layers []layer) *mesh {
+func (r Request) joins(layers []layer) *membership {
 	enabled := r.Defaults.Istio.AutoEnabled
 	var said *bool
-	var merged mesh
+	var merged membership
 	for _, l := range layers {
 		istio := l.object.Spec.Istio
 		if istio == nil {
@@ -54,7 +54,7 @@ func (r Request) joins(layers []layer) *mesh {
 
 // env are the proxy's variables about the mesh. It has defaults of its own for
 // those that are left out.
-func (m *mesh) env() []corev1.EnvVar {
+func (m *membership) env() []corev1.EnvVar {
 	if m == nil {
 		return nil
 	}

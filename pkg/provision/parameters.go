@@ -23,7 +23,7 @@ type parameters struct {
 	// drainMin and drainMax are in seconds, never 0.
 	drainMin, drainMax int64
 	// mesh is nil when the proxy doesn't take part in one.
-	mesh     *mesh
+	mesh     *membership
 	catalogs []catalog
 	// file is the content of config.yaml.
 	file string

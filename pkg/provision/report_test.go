@@ -76,38 +76,6 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestMeshConfiguration(t *testing.T) {
-	configMap := func(name, text string) *corev1.ConfigMap {
-		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "istio-system", Name: name}, Data: map[string]string{"mesh": text}}
-	}
-	for name, test := range map[string]struct {
-		object   *corev1.ConfigMap
-		revision string
-		want     string
-	}{
-		"default revision":      {configMap("istio", "trustDomain: a.test\nrootNamespace: x"), "default", "a.test"},
-		"no revision":           {configMap("istio", "trustDomain: a.test"), "", "a.test"},
-		"named revision":        {configMap("istio-1-30", "trustDomain: b.test"), "1-30", "b.test"},
-		"no fallback":           {configMap("istio", "trustDomain: a.test"), "1-30", ""},
-		"malformed":             {configMap("istio", "trustDomain: ["), "default", ""},
-		"without trust domain":  {configMap("istio", "rootNamespace: x"), "default", ""},
-		"of an other namespace": {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "istio"}, Data: map[string]string{"mesh": "trustDomain: a.test"}}, "default", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			opts := options(t)
-			mesh := NewMesh(krt.NewStaticCollection(nil, []*corev1.ConfigMap{test.object}), "istio-system", test.revision, opts)
-			mesh.AsCollection().WaitUntilSynced(t.Context().Done())
-			got := ""
-			if found := mesh.Get(); found != nil {
-				got = found.TrustDomain
-			}
-			if got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-		})
-	}
-}
-
 func TestAuthority(t *testing.T) {
 	secret := func(name string, data map[string]string) *corev1.Secret {
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "own", Name: name}, Data: map[string][]byte{}}

@@ -3,8 +3,11 @@ package provision
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,4 +61,31 @@ func (i identity) sessionSecret(name string, key []byte) *corev1.Secret {
 		secret.Data = map[string][]byte{sessionDataKey: key}
 	}
 	return secret
+}
+
+// concealed is an error whose text doesn't show what must not be seen.
+type concealed struct {
+	error
+	text string
+}
+
+func (c concealed) Error() string { return c.text }
+
+func (c concealed) Unwrap() error { return c.error }
+
+// conceal takes the key in body, that of a session Secret, out of an error that
+// ends in Events, conditions and logs. The API server doesn't repeat what it
+// was sent, but webhooks may.
+func conceal(err error, body string) error {
+	var secret corev1.Secret
+	if json.Unmarshal([]byte(body), &secret) != nil {
+		return err
+	}
+	text := err.Error()
+	for _, value := range secret.Data {
+		if len(value) > 0 {
+			text = strings.NewReplacer(string(value), "…", base64.StdEncoding.EncodeToString(value), "…").Replace(text)
+		}
+	}
+	return concealed{error: err, text: text}
 }

@@ -16,8 +16,8 @@ import (
 // class is what provisioning reads of a GatewayClass. Its status, which
 // changes on its own, is not part of it.
 type class struct {
-	name       string
-	parameters gwv1.ParametersReference
+	name, controller string
+	parameters       gwv1.ParametersReference
 }
 
 // ResourceName is the name of the class.
@@ -26,12 +26,12 @@ func (c class) ResourceName() string { return c.name }
 // Equals compares everything.
 func (c class) Equals(other class) bool {
 	a, b := c.parameters, other.parameters
-	return c.name == other.name && a.Group == b.Group && a.Kind == b.Kind && a.Name == b.Name && equalPointers(a.Namespace, b.Namespace)
+	return c.name == other.name && c.controller == other.controller && a.Group == b.Group && a.Kind == b.Kind && a.Name == b.Name && equalPointers(a.Namespace, b.Namespace)
 }
 
 func newClasses(classes krt.Collection[*gwv1.GatewayClass], opts krt.OptionsBuilder) krt.Collection[class] {
 	return krt.NewCollection(classes, func(_ krt.HandlerContext, object *gwv1.GatewayClass) *class {
-		c := &class{name: object.Name}
+		c := &class{name: object.Name, controller: string(object.Spec.ControllerName)}
 		if object.Spec.ParametersRef != nil {
 			c.parameters = *object.Spec.ParametersRef
 		}
@@ -73,13 +73,18 @@ func equalPointers[T comparable](a, b *T) bool {
 // newSubjects selects the Gateways that are to be provisioned: those of our
 // classes that aren't being deleted. judged tells which are ours, and their
 // listeners. An event costs its Gateway's listeners.
-func newSubjects(objects krt.Collection[*gwv1.Gateway], judged krt.Collection[gateways.Gateway], opts krt.OptionsBuilder) krt.Collection[subject] {
+//
+// A Gateway that gets another class is judged anew a moment later. Until then
+// it is nobody's: with its new class and its old verdict it would be applied
+// once more, and its pods restarted for another's class.
+func newSubjects(objects krt.Collection[*gwv1.Gateway], judged krt.Collection[gateways.Gateway], classes krt.Collection[class], opts krt.OptionsBuilder) krt.Collection[subject] {
 	return krt.NewCollection(objects, func(ctx krt.HandlerContext, gateway *gwv1.Gateway) *subject {
 		if gateway.DeletionTimestamp != nil {
 			return nil
 		}
 		own := krt.FetchOne(ctx, judged, krt.FilterKey(gateway.Namespace+"/"+gateway.Name))
-		if own == nil {
+		class := krt.FetchOne(ctx, classes, krt.FilterKey(string(gateway.Spec.GatewayClassName)))
+		if own == nil || class == nil || class.controller != own.Controller {
 			return nil
 		}
 		s := &subject{controller: own.Controller, gateway: &gwv1.Gateway{

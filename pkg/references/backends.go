@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pkg/kube/krt"
@@ -16,6 +17,9 @@ const (
 	AgentgatewayGroup = "agentgateway.dev"
 	// BackendKind is the kind of an AgentgatewayBackend.
 	BackendKind = "AgentgatewayBackend"
+
+	// maxPort is the highest port number.
+	maxPort = 65535
 )
 
 // GrantMode says where references to backends need a ReferenceGrant when they
@@ -54,8 +58,10 @@ type Backend struct {
 // Backends resolves backend references of every kind of object.
 type Backends struct {
 	Services krt.Collection[Service]
-	Grants   Grants
-	Mode     GrantMode
+	// InferencePools is nil where they aren't served, and their kind unknown.
+	InferencePools krt.Collection[InferencePool]
+	Grants         Grants
+	Mode           GrantMode
 	// ClusterDomain ends the host names of Services, for example cluster.local.
 	ClusterDomain string
 }
@@ -89,14 +95,24 @@ func (b Backends) Resolve(ctx krt.HandlerContext, from From, ref gwv1.BackendObj
 		return b.service(ctx, to, ref.Port)
 	case to.Group == AgentgatewayGroup && to.Kind == BackendKind:
 		return b.agentgatewayBackend(to)
+	case to.Group == inferencev1.GroupName && to.Kind == InferencePoolKind && b.InferencePools != nil:
+		return b.inferencePool(ctx, to)
 	default:
-		return Backend{
-			Reference: &api.BackendReference{},
-			Problem: &Problem{
-				Reason:  string(gwv1.RouteReasonInvalidKind),
-				Message: fmt.Sprintf("referencing unsupported backendRef: group %q kind %q; use a Service", to.Group, to.Kind),
-			},
-		}
+		return unknownKind(to)
+	}
+}
+
+func unknownKind(to To) Backend {
+	advice := "use a Service"
+	if to.Group == inferencev1.GroupName && to.Kind == InferencePoolKind {
+		advice = "the inference extension is not enabled"
+	}
+	return Backend{
+		Reference: &api.BackendReference{},
+		Problem: &Problem{
+			Reason:  string(gwv1.RouteReasonInvalidKind),
+			Message: fmt.Sprintf("referencing unsupported backendRef: group %q kind %q; %s", to.Group, to.Kind, advice),
+		},
 	}
 }
 
@@ -113,11 +129,11 @@ func (b Backends) service(ctx krt.HandlerContext, to To, port *gwv1.PortNumber) 
 			Message:     fmt.Sprintf("backendRef to Service %s/%s needs a port", to.Namespace, to.Name),
 		}}
 	}
-	if *port < 1 || *port > 65535 {
+	if *port < 1 || *port > maxPort {
 		return Backend{Problem: &Problem{
 			Unsupported: true,
 			Reason:      string(gwv1.RouteReasonUnsupportedValue),
-			Message:     fmt.Sprintf("backendRef to Service %s/%s has port %d: it must be 1 to 65535", to.Namespace, to.Name, *port),
+			Message:     fmt.Sprintf("backendRef to Service %s/%s has port %d: it must be 1 to %d", to.Namespace, to.Name, *port, maxPort),
 		}}
 	}
 	if strings.Contains(to.Name, ".") {

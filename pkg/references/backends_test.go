@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gwv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
@@ -48,6 +49,11 @@ func TestResolve(t *testing.T) {
 		{"a kind of Service of another group", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group("x")), Name: "web", Port: port}, &api.BackendReference{}, "", "InvalidKind", false},
 		{"an AgentgatewayBackend", GrantRoutes, gwv1.BackendObjectReference{Group: new(gwv1.Group(AgentgatewayGroup)), Kind: new(gwv1.Kind(BackendKind)), Name: "b"},
 			&api.BackendReference{Kind: &api.BackendReference_Backend{Backend: "own/b"}}, "AgentgatewayBackend/own/b", "BackendNotFound", false},
+		{"an InferencePool, whose first port counts", GrantRoutes, poolReference("own", "pool"), poolBackend("own", "pool", 8000), "InferencePool/own/pool", "", false},
+		{"a missing InferencePool keeps its place", GrantRoutes, poolReference("own", "gone"), poolBackend("own", "gone", 0), "InferencePool/own/gone", "BackendNotFound", false},
+		{"an InferencePool without ports", GrantRoutes, poolReference("own", "portless"), nil, "", "UnsupportedValue", true},
+		{"an InferencePool by its host name", GrantRoutes, poolReference("own", "pool.own"), nil, "", "UnsupportedValue", true},
+		{"an InferencePool without a grant", GrantRoutes, poolReference("target", "pool"), nil, "", "RefNotPermitted", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts := options(t)
@@ -60,10 +66,14 @@ func TestResolve(t *testing.T) {
 				Grants: NewGrants(krt.NewStaticCollection(nil, []*gwv1beta1.ReferenceGrant{
 					grant("g", routesOf("own"), toService(new(gwv1.ObjectName("granted")))),
 				}, opts.WithName("grants")...)),
+				InferencePools: NewInferencePools(krt.NewStaticCollection(nil, []*inferencev1.InferencePool{
+					inferencePool("pool", 8000, 8001), inferencePool("portless"),
+				}, opts.WithName("pools")...), opts),
 				Mode:          test.mode,
 				ClusterDomain: "corp.test",
 			}
 			backends.Services.WaitUntilSynced(t.Context().Done())
+			backends.InferencePools.WaitUntilSynced(t.Context().Done())
 			got := backends.Resolve(krt.TestingDummyContext{}, From{gwv1.GroupName, "HTTPRoute", "own"}, test.ref)
 			if (got.Reference == nil) != (test.reference == nil) || prototext.Format(got.Reference) != prototext.Format(test.reference) {
 				t.Errorf("reference: got %v, want %v", got.Reference, test.reference)
@@ -122,4 +132,25 @@ func receive[T any](t *testing.T, events <-chan T) T {
 		t.Fatal("the event doesn't come")
 		panic("unreachable")
 	}
+}
+
+func poolReference(namespace, name string) gwv1.BackendObjectReference {
+	return gwv1.BackendObjectReference{
+		Group: new(gwv1.Group(inferencev1.GroupName)), Kind: new(gwv1.Kind(InferencePoolKind)),
+		Namespace: new(gwv1.Namespace(namespace)), Name: gwv1.ObjectName(name), Port: new(gwv1.PortNumber(1)),
+	}
+}
+
+func poolBackend(namespace, name string, port uint32) *api.BackendReference {
+	return &api.BackendReference{Port: port, Kind: &api.BackendReference_Service_{Service: &api.BackendReference_Service{
+		Namespace: namespace, Hostname: name + "." + namespace + ".inference.corp.test",
+	}}}
+}
+
+func inferencePool(name string, ports ...inferencev1.PortNumber) *inferencev1.InferencePool {
+	pool := &inferencev1.InferencePool{ObjectMeta: metav1.ObjectMeta{Namespace: "own", Name: name}}
+	for _, port := range ports {
+		pool.Spec.TargetPorts = append(pool.Spec.TargetPorts, inferencev1.Port{Number: port})
+	}
+	return pool
 }

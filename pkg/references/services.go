@@ -23,6 +23,8 @@ type ServicePort struct {
 	Name        string
 	Port        int32
 	AppProtocol string
+	// TCP is false for ports that no proxy connects to.
+	TCP bool
 }
 
 // ResourceName is the key "<namespace>/<name>".
@@ -41,7 +43,7 @@ func NewServices(services krt.Collection[*corev1.Service], opts krt.OptionsBuild
 			ExternalName:   service.Spec.Type == corev1.ServiceTypeExternalName,
 		}
 		for _, port := range service.Spec.Ports {
-			p := ServicePort{Name: port.Name, Port: port.Port}
+			p := ServicePort{Name: port.Name, Port: port.Port, TCP: port.Protocol == "" || port.Protocol == corev1.ProtocolTCP}
 			if port.AppProtocol != nil {
 				p.AppProtocol = *port.AppProtocol
 			}

@@ -6,6 +6,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	api "agentgateway.dev/controller/apis/xds"
+	"agentgateway.dev/controller/pkg/references"
 )
 
 // refer translates the backendRefs of a rule. A reference that doesn't
@@ -23,9 +24,17 @@ func (r *rule) refer(refs []gwv1.HTTPBackendRef) {
 			continue
 		}
 		if r.route.kind.delegates && delegatesTo(ref.BackendObjectReference) {
+			if len(ref.Filters) > 0 {
+				// The proxy applies filters of a reference to the backend that it
+				// comes to, and would skip them on the way to other routes.
+				r.faults = append(r.faults, invalid(gwv1.RouteReasonIncompatibleFilters,
+					"%s.filters are not supported on a reference to HTTPRoutes; give them to the rule, or to the routes", path))
+			}
 			backend.RouteGroupKey = new(groupOf(r.route.name(), ref.BackendObjectReference).key())
 		} else {
-			backend.Backend = r.resolve(path+": ", ref.BackendObjectReference)
+			resolved := r.resolve(path+": ", ref.BackendObjectReference)
+			backend.Backend = resolved.Reference
+			r.usable = r.usable || resolved.Problem == nil && backend.GetWeight() > 0
 		}
 		f := &filters{ctx: r.ctx, in: r.in, from: r.from, prefix: r.prefix, allowed: r.route.kind.backendFilters, place: "on a backendRef"}
 		for j, filter := range ref.Filters {
@@ -37,7 +46,7 @@ func (r *rule) refer(refs []gwv1.HTTPBackendRef) {
 	}
 }
 
-func (r *rule) resolve(path string, ref gwv1.BackendObjectReference) *api.BackendReference {
+func (r *rule) resolve(path string, ref gwv1.BackendObjectReference) references.Backend {
 	backend := r.in.Backends.Resolve(r.ctx, r.from, ref)
 	if backend.Problem != nil {
 		r.faults = append(r.faults, referenceFault(path, backend.Problem, false))
@@ -45,5 +54,5 @@ func (r *rule) resolve(path string, ref gwv1.BackendObjectReference) *api.Backen
 	if backend.Key != "" {
 		r.uses = append(r.uses, backend.Key)
 	}
-	return backend.Reference
+	return backend
 }

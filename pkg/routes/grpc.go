@@ -29,6 +29,12 @@ func (r *rule) grpc(spec gwv1.GRPCRouteRule) {
 		refs = append(refs, gwv1.HTTPBackendRef{BackendRef: ref.BackendRef, Filters: httpFilters(ref.Filters)})
 	}
 	r.refer(refs)
+	if !r.usable {
+		// Where nothing resolves, clients must be told UNAVAILABLE. The proxy says
+		// that for a rule without backends, and UNKNOWN for a reference that it
+		// can't follow; of a rule with others beside it, that share has to do.
+		r.backends = nil
+	}
 }
 
 // httpFilters writes the filters as those of an HTTPRoute, which are the same

@@ -26,8 +26,10 @@ type rule struct {
 	matches  []*api.RouteMatch
 	policies []*api.TrafficPolicySpec
 	backends []*api.RouteBackend
-	faults   []*fault
-	uses     []string
+	// usable is whether any backend resolved and gets requests.
+	usable bool
+	faults []*fault
+	uses   []string
 	// portless are the policies and backends for listeners of a scheme whose
 	// well-known port a redirect names, by that port.
 	portless map[uint32]*api.Route

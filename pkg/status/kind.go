@@ -52,9 +52,9 @@ type Registration[T controllers.ComparableObject, D any] struct {
 	// It returns an object of which only the status is read, and false when
 	// nothing differs.
 	Merge func(live T, desired D, now metav1.Time) (T, bool)
-	// Update writes the status and returns the object as stored. It is given
-	// the identity and the status only.
-	Update func(context.Context, T) (T, error)
+	// Update writes the status and returns the resourceVersion of the object
+	// then. It is given the identity and the status only.
+	Update func(context.Context, T) (version string, err error)
 }
 
 // Of makes a Kind of its typed form.
@@ -95,13 +95,7 @@ func compare[T controllers.ComparableObject, D any](r Registration[T, D], key st
 		return result
 	}
 	if merged, differs := r.Merge(*live, *desired, now); differs {
-		result.write = func(ctx context.Context) (string, error) {
-			stored, err := r.Update(ctx, merged)
-			if err != nil {
-				return "", err
-			}
-			return stored.GetResourceVersion(), nil
-		}
+		result.write = func(ctx context.Context) (string, error) { return r.Update(ctx, merged) }
 	}
 	return result
 }

@@ -33,49 +33,53 @@ type Desired struct {
 // policies that carry one of controllers are ours.
 func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, controllers []string) []Kind {
 	api := client.GatewayV1()
-	none := metav1.UpdateOptions{}
+	rest := api.RESTClient()
 	kinds := []Kind{
 		Of(Registration[*gwv1.GatewayClass, gateways.Class]{
-			Name: "GatewayClass", Live: in.GatewayClasses, Desired: desired.Classes, Merge: mergeClass,
-			Update: func(ctx context.Context, class *gwv1.GatewayClass) (*gwv1.GatewayClass, error) {
-				return api.GatewayClasses().UpdateStatus(ctx, class, none)
+			Name: "GatewayClass", Live: in.Statuses.GatewayClasses, Desired: desired.Classes, Merge: mergeClass,
+			Update: func(ctx context.Context, class *gwv1.GatewayClass) (string, error) {
+				return put(ctx, rest, "gatewayclasses", class, api.GatewayClasses().UpdateStatus)
 			},
 		}),
 		Of(Registration[*gwv1.Gateway, gateways.Status]{
-			Name: "Gateway", Live: in.Gateways, Desired: desired.Gateways, Merge: mergeGateway,
-			Update: func(ctx context.Context, gateway *gwv1.Gateway) (*gwv1.Gateway, error) {
-				return api.Gateways(gateway.Namespace).UpdateStatus(ctx, gateway, none)
+			Name: "Gateway", Live: in.Statuses.Gateways, Desired: desired.Gateways, Merge: mergeGateway,
+			Update: func(ctx context.Context, gateway *gwv1.Gateway) (string, error) {
+				return put(ctx, rest, "gateways", gateway, api.Gateways(gateway.Namespace).UpdateStatus)
 			},
 		}),
 		Of(Registration[*gwv1.ListenerSet, gateways.Status]{
-			Name: "ListenerSet", Live: in.ListenerSets, Desired: desired.ListenerSets, Merge: mergeListenerSet,
-			Update: func(ctx context.Context, set *gwv1.ListenerSet) (*gwv1.ListenerSet, error) {
-				return api.ListenerSets(set.Namespace).UpdateStatus(ctx, set, none)
+			Name: "ListenerSet", Live: in.Statuses.ListenerSets, Desired: desired.ListenerSets, Merge: mergeListenerSet,
+			Update: func(ctx context.Context, set *gwv1.ListenerSet) (string, error) {
+				return put(ctx, rest, "listenersets", set, api.ListenerSets(set.Namespace).UpdateStatus)
 			},
 		}),
 		routeKind[*gwv1.HTTPRoute, gatewayv1.HTTPRouteInterface]{
-			name: "HTTPRoute", live: in.HTTPRoutes, client: api.HTTPRoutes,
+			name: "HTTPRoute", live: in.Statuses.HTTPRoutes,
+			resource: "httproutes", rest: rest, client: api.HTTPRoutes,
 			parents: func(r *gwv1.HTTPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
 			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.HTTPRoute {
 				return &gwv1.HTTPRoute{ObjectMeta: meta, Status: gwv1.HTTPRouteStatus{RouteStatus: status}}
 			},
 		}.of(desired.Routes, controllers),
 		routeKind[*gwv1.GRPCRoute, gatewayv1.GRPCRouteInterface]{
-			name: "GRPCRoute", live: in.GRPCRoutes, client: api.GRPCRoutes,
+			name: "GRPCRoute", live: in.Statuses.GRPCRoutes,
+			resource: "grpcroutes", rest: rest, client: api.GRPCRoutes,
 			parents: func(r *gwv1.GRPCRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
 			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.GRPCRoute {
 				return &gwv1.GRPCRoute{ObjectMeta: meta, Status: gwv1.GRPCRouteStatus{RouteStatus: status}}
 			},
 		}.of(desired.Routes, controllers),
 		routeKind[*gwv1.TCPRoute, gatewayv1.TCPRouteInterface]{
-			name: "TCPRoute", live: in.TCPRoutes, client: api.TCPRoutes,
+			name: "TCPRoute", live: in.Statuses.TCPRoutes,
+			resource: "tcproutes", rest: rest, client: api.TCPRoutes,
 			parents: func(r *gwv1.TCPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
 			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TCPRoute {
 				return &gwv1.TCPRoute{ObjectMeta: meta, Status: gwv1.TCPRouteStatus{RouteStatus: status}}
 			},
 		}.of(desired.Routes, controllers),
 		routeKind[*gwv1.TLSRoute, gatewayv1.TLSRouteInterface]{
-			name: "TLSRoute", live: in.TLSRoutes, client: api.TLSRoutes,
+			name: "TLSRoute", live: in.Statuses.TLSRoutes,
+			resource: "tlsroutes", rest: rest, client: api.TLSRoutes,
 			parents: func(r *gwv1.TLSRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
 			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TLSRoute {
 				return &gwv1.TLSRoute{ObjectMeta: meta, Status: gwv1.TLSRouteStatus{RouteStatus: status}}
@@ -83,13 +87,13 @@ func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, c
 		}.of(desired.Routes, controllers),
 	}
 	return append(kinds, Of(Registration[*gwv1.BackendTLSPolicy, policies.Status]{
-		Name: "BackendTLSPolicy", Live: in.BackendTLSPolicies, Desired: desired.BackendTLSPolicies, Prefix: "BackendTLSPolicy/",
+		Name: "BackendTLSPolicy", Live: in.Statuses.BackendTLSPolicies, Desired: desired.BackendTLSPolicies, Prefix: "BackendTLSPolicy/",
 		Merge: func(live *gwv1.BackendTLSPolicy, status policies.Status, now metav1.Time) (*gwv1.BackendTLSPolicy, bool) {
 			ancestors, differs := mergeAncestors(live.Status.Ancestors, status.Ancestors, controllers, live.Namespace, now)
 			return &gwv1.BackendTLSPolicy{ObjectMeta: identity(live), Status: gwv1.PolicyStatus{Ancestors: ancestors}}, differs
 		},
-		Update: func(ctx context.Context, policy *gwv1.BackendTLSPolicy) (*gwv1.BackendTLSPolicy, error) {
-			return api.BackendTLSPolicies(policy.Namespace).UpdateStatus(ctx, policy, none)
+		Update: func(ctx context.Context, policy *gwv1.BackendTLSPolicy) (string, error) {
+			return put(ctx, rest, "backendtlspolicies", policy, api.BackendTLSPolicies(policy.Namespace).UpdateStatus)
 		},
 	}))
 }

@@ -29,7 +29,7 @@ func TestBackendTLSPolicyIsWritten(t *testing.T) {
 	}
 	client := gatewayfake.NewSimpleClientset(live.DeepCopy())
 	in := inputs.FromObjects(nil, opts)
-	in.BackendTLSPolicies = krt.NewStaticCollection(nil, []*gwv1.BackendTLSPolicy{live}, opts.WithName("live")...)
+	in.Statuses.BackendTLSPolicies = krt.NewStaticCollection(nil, []*gwv1.BackendTLSPolicy{live}, opts.WithName("live")...)
 	desired := policies.Status{
 		Kind: "BackendTLSPolicy", NamespacedName: types.NamespacedName{Namespace: "default", Name: "web"},
 		Ancestors: []gwv1.PolicyAncestorStatus{ancestorEntry(ours[0], "gw", accepted)},

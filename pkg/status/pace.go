@@ -45,7 +45,7 @@ type pace struct {
 
 // wait returns how long a write based on version must wait; zero means that it
 // may start now.
-func (p *pace) wait(version string, now time.Time) time.Duration {
+func (p pace) wait(version string, now time.Time) time.Duration {
 	allowed := p.wrote.Add(p.interval)
 	if p.retry.After(allowed) {
 		allowed = p.retry
@@ -54,6 +54,11 @@ func (p *pace) wait(version string, now time.Time) time.Duration {
 		allowed = p.patience
 	}
 	return max(0, allowed.Sub(now))
+}
+
+// past reports whether the pace holds nothing that a new one wouldn't say.
+func (p pace) past(now time.Time) bool {
+	return p.wait(p.stale, now) == 0 && p.failures == 0 && now.Sub(p.wrote) >= quiet+p.interval
 }
 
 // written records a write that was based on one version and led to another.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pkg/kube/controllers"
@@ -21,7 +22,10 @@ type routeKind[T controllers.ComparableObject, C updater[T]] struct {
 	parents func(T) []gwv1.RouteParentStatus
 	// make returns a route of which only the metadata and the status count.
 	make func(metav1.ObjectMeta, gwv1.RouteStatus) T
-	// client returns the client of a namespace.
+	// resource names the kind in paths of the API, and rest asks for these.
+	resource string
+	rest     rest.Interface
+	// client returns the typed client of a namespace.
 	client func(namespace string) C
 }
 
@@ -37,8 +41,8 @@ func (k routeKind[T, C]) of(desired krt.Collection[routes.Route], own []string) 
 			parents, differs := mergeParents(k.parents(live), route.Parents, own, live.GetNamespace(), now)
 			return k.make(identity(live), gwv1.RouteStatus{Parents: parents}), differs
 		},
-		Update: func(ctx context.Context, route T) (T, error) {
-			return k.client(route.GetNamespace()).UpdateStatus(ctx, route, metav1.UpdateOptions{})
+		Update: func(ctx context.Context, route T) (string, error) {
+			return put(ctx, k.rest, k.resource, route, k.client(route.GetNamespace()).UpdateStatus)
 		},
 	})
 }

@@ -24,6 +24,9 @@ import (
 // limit is reached long before.
 const workers = 32
 
+// sweepInterval is how often paces that have passed are forgotten.
+const sweepInterval = 15 * time.Second
+
 // Writer writes the status of all kinds.
 type Writer struct {
 	kinds  []Kind
@@ -57,7 +60,7 @@ type term struct {
 	queue workqueue.TypedDelayingInterface[object]
 
 	mu    sync.Mutex
-	paces map[object]*pace
+	paces map[object]pace
 }
 
 // Run compares every object with what is desired for it, writes what differs,
@@ -73,7 +76,7 @@ func (w *Writer) Run(ctx context.Context) {
 	t := &term{
 		Writer: w,
 		queue:  workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[object]{Name: "status"}),
-		paces:  map[object]*pace{},
+		paces:  map[object]pace{},
 	}
 	w.term.Store(t)
 	w.watching.Do(w.watch)
@@ -86,7 +89,7 @@ func (w *Writer) Run(ctx context.Context) {
 			t.queue.Add(object{kind: i, key: key})
 		}
 	}
-	<-ctx.Done()
+	t.sweepUntil(ctx.Done())
 	w.term.Store(nil)
 	t.queue.ShutDown()
 	running.Wait()
@@ -141,6 +144,7 @@ func (t *term) reconcile(ctx context.Context, o object) {
 	case err == nil:
 		t.count(kind, "success")
 		pace.written(result.version, version, now)
+		t.keep(o, pace)
 	case apierrors.IsNotFound(err):
 		t.count(kind, "gone")
 		t.forget(o)
@@ -149,6 +153,7 @@ func (t *term) reconcile(ctx context.Context, o object) {
 		// the case that it was already there.
 		t.count(kind, "conflict")
 		pace.conflicted(result.version, now)
+		t.keep(o, pace)
 		t.queue.AddAfter(o, pace.wait(result.version, now))
 	case ctx.Err() != nil:
 	default:
@@ -156,23 +161,53 @@ func (t *term) reconcile(ctx context.Context, o object) {
 		if pace.failed(now) == 1 {
 			t.logger.Error("writing status failed, trying again", zap.String("kind", kind.name), zap.String("object", o.key), zap.Error(err))
 		}
+		t.keep(o, pace)
 		t.queue.AddAfter(o, pace.wait(result.version, now))
 	}
 }
 
 func (t *term) count(kind Kind, result string) { t.writes.WithLabelValues(kind.name, result).Inc() }
 
-// pace returns the pace of an object, which belongs to the caller until it is
-// done with the object.
-func (t *term) pace(o object) *pace {
+// pace returns how an object may be written. What becomes of it goes back by
+// keep.
+func (t *term) pace(o object) pace {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.paces[o]
-	if p == nil {
-		p = &pace{}
-		t.paces[o] = p
+	return t.paces[o]
+}
+
+func (t *term) keep(o object, p pace) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paces[o] = p
+}
+
+// sweepUntil forgets, now and then, the paces of objects that are at rest: most
+// are written once and never again.
+func (t *term) sweepUntil(stop <-chan struct{}) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			t.sweep(time.Now())
+		}
 	}
-	return p
+}
+
+func (t *term) sweep(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := map[object]pace{}
+	for o, p := range t.paces {
+		if !p.past(now) {
+			left[o] = p
+		}
+	}
+	// A map keeps the size that it once had.
+	t.paces = left
 }
 
 func (t *term) forget(o object) {

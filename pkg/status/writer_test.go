@@ -99,7 +99,7 @@ func (c *cluster) term(writer *Writer) (stop func()) {
 
 // update is what the API server does: it takes its time, refuses what is
 // based on an old version, and tells the informer.
-func (c *cluster) update(_ context.Context, gateway *gwv1.Gateway) (*gwv1.Gateway, error) {
+func (c *cluster) update(_ context.Context, gateway *gwv1.Gateway) (string, error) {
 	key := krt.GetKey(gateway)
 	c.mu.Lock()
 	if c.busy[key] {
@@ -115,18 +115,18 @@ func (c *cluster) update(_ context.Context, gateway *gwv1.Gateway) (*gwv1.Gatewa
 	c.writes[key] = append(c.writes[key], time.Now())
 	if c.refuse != nil {
 		if err := c.refuse(gateway); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	resource := schema.GroupResource{Group: gwv1.GroupName, Resource: "gateways"}
 	current := c.stored[key]
 	if current == nil {
-		return nil, apierrors.NewNotFound(resource, gateway.Name)
+		return "", apierrors.NewNotFound(resource, gateway.Name)
 	}
 	if current.ResourceVersion != gateway.ResourceVersion {
-		return nil, apierrors.NewConflict(resource, gateway.Name, errors.New("the object has been modified"))
+		return "", apierrors.NewConflict(resource, gateway.Name, errors.New("the object has been modified"))
 	}
-	return c.store(gateway), nil
+	return c.store(gateway).ResourceVersion, nil
 }
 
 // store must be called with the lock held.

@@ -15,6 +15,7 @@ import (
 
 	"agentgateway.dev/controller/manifests/crds"
 	"agentgateway.dev/controller/pkg/validation/gatewayapi"
+	"agentgateway.dev/controller/pkg/validation/inference"
 )
 
 // Catalog knows CRDs by kind. It reads and prepares a CRD when it is first
@@ -32,9 +33,9 @@ type entry struct {
 }
 
 // Embedded returns the catalog of the CRDs in this program: agentgateway.dev,
-// and the standard channel of Gateway API.
+// the standard channel of Gateway API, and its inference extension.
 func Embedded() (*Catalog, error) {
-	return newCatalog(crds.Files, gatewayapi.Files)
+	return newCatalog(crds.Files, gatewayapi.Files, inference.Files)
 }
 
 // The group and kind of a generated CRD, found without reading all of it:

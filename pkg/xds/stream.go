@@ -228,20 +228,14 @@ func (st *stream) startSettling(token uint64) {
 	})
 }
 
-// send hands a message to gRPC. The goroutine it starts outlives it only until
-// the handler returns, which makes gRPC give up the message.
+// send hands a message to gRPC, and cuts the connection if gRPC doesn't take it
+// in time. A shutdown waits for that no longer than for anything else.
 func (st *stream) send(response *Response) error {
-	sent := make(chan error, 1)
-	go func() { sent <- st.grpc.SendMsg(response) }()
-	timeout := time.NewTimer(st.server.options.Limits.SendTimeout)
-	defer timeout.Stop()
-	select {
-	case err := <-sent:
-		return err
-	case <-timeout.C:
-		closeConnection(st.grpc.Context())
+	ctx := st.grpc.Context()
+	timeout := time.AfterFunc(st.server.options.Limits.SendTimeout, func() { closeConnection(ctx) })
+	err := st.grpc.SendMsg(response)
+	if !timeout.Stop() {
 		return status.Error(codes.DeadlineExceeded, "the client did not take a message in time")
-	case <-st.server.draining:
-		return errDraining
 	}
+	return err
 }

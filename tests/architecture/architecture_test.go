@@ -18,12 +18,14 @@ var ground = map[string]bool{
 	"pkg/resources":             true,
 	"pkg/settings":              true,
 	"pkg/validation/gatewayapi": true,
+	"pkg/validation/inference":  true,
 }
 
 // flow is the order in which data moves: a package imports only packages of a
 // lower number. Packages of one number don't know each other.
 var flow = map[string]int{
 	"pkg/inputs":     1,
+	"pkg/mesh":       2,
 	"pkg/references": 2,
 	"pkg/addresses":  3,
 	"pkg/gateways":   3,

@@ -138,8 +138,8 @@ func (c *client) stream(ctx context.Context) error {
 		}
 	}
 	if c.silent {
-		<-stream.Context().Done()
-		return stream.Context().Err()
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	for {
 		response, err := stream.Recv()

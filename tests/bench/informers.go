@@ -42,7 +42,7 @@ func runInformers(address string) error {
 	}
 	client = kube.EnableCrdWatcher(client)
 	living := make(chan struct{})
-	in := inputs.FromCluster(client, krt.NewOptionsBuilder(living, "", nil))
+	in := inputs.FromCluster(client, inputs.Features{}, krt.NewOptionsBuilder(living, "", nil))
 	go client.RunAndWait(living)
 	for _, syncer := range []krt.Syncer{
 		in.Namespaces, in.Nodes, in.Pods, in.Services, in.Secrets, in.ConfigMaps, in.EndpointSlices,

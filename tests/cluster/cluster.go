@@ -58,6 +58,12 @@ type Options struct {
 	// Manifests are more files, or directories of files, to apply. Where an
 	// object occurs again, the last one counts.
 	Manifests []string
+	// Node makes the cluster run pods as local processes, with all components.
+	// Where the machine can't, New fails with ErrNoNode.
+	Node bool
+	// Images are the programs that stand for the images of pods, in the form
+	// of devcluster's flag.
+	Images []string
 	// Dir keeps the cluster's data, so that another cluster can be started on
 	// it later; empty means that the data goes with the cluster.
 	Dir string
@@ -67,6 +73,12 @@ type Options struct {
 	// Verbose makes the child log all that its components say.
 	Verbose bool
 }
+
+// ErrNoNode tells that this machine can't run pods; the text says why.
+var ErrNoNode = errors.New("no pods can run here")
+
+// exitUnsupported is devcluster's exit code for that.
+const exitUnsupported = 3
 
 // Cluster is a running control plane.
 type Cluster struct {
@@ -142,6 +154,9 @@ func (o Options) arguments(root string) ([]string, error) {
 	components := o.Components
 	if components == nil {
 		components = []string{APIServer}
+		if o.Node {
+			components = []string{APIServer, ControllerManager, Scheduler}
+		}
 	}
 	args := []string{"--exit-with-stdin", "--components", strings.Join(components, ",")}
 	manifests, err := o.GatewayAPI.manifests(root)
@@ -153,6 +168,12 @@ func (o Options) arguments(root string) ([]string, error) {
 	}
 	for _, path := range append(manifests, o.Manifests...) {
 		args = append(args, "--crds", path)
+	}
+	if o.Node {
+		args = append(args, "--node")
+	}
+	for _, image := range o.Images {
+		args = append(args, "--images", image)
 	}
 	if o.Dir != "" {
 		args = append(args, "--dir", o.Dir)
@@ -200,7 +221,12 @@ func launch(command *exec.Cmd, log io.Writer) (*Cluster, error) {
 	}
 	c.process = command.Process
 	if err := c.awaitReady(stdout); err != nil {
-		return nil, errors.Join(err, c.Stop())
+		err = errors.Join(err, c.Stop())
+		var exit *exec.ExitError
+		if errors.As(c.outcome, &exit) && exit.ExitCode() == exitUnsupported {
+			err = fmt.Errorf("%w: %s", ErrNoNode, c.stderr)
+		}
+		return nil, err
 	}
 	return c, nil
 }

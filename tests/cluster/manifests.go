@@ -13,6 +13,9 @@ import (
 // them in exactly the release that the controller is compiled with.
 const gatewayAPIModule = "sigs.k8s.io/gateway-api"
 
+// inferenceModule holds the CRD of InferencePools in the same way.
+const inferenceModule = "sigs.k8s.io/gateway-api-inference-extension"
+
 // GatewayAPI is a release and channel of the Gateway API CRDs.
 type GatewayAPI int
 
@@ -115,4 +118,18 @@ func (g GatewayAPI) Manifests() ([]string, error) {
 		return nil, err
 	}
 	return g.manifests(root)
+}
+
+// InferencePoolCRD returns the file of the CRD of InferencePools, for tests
+// that install it.
+func InferencePoolCRD() (string, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	module, err := requiredModule(root, inferenceModule)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(module, "config", "crd", "bases", "inference.networking.k8s.io_inferencepools.yaml"), nil
 }

@@ -67,9 +67,21 @@ func shuffle(seed uint64) func([]runtime.Object) {
 	}
 }
 
+// inferenceFlag in the opening comment of a scenario turns InferencePools on,
+// as it does on the command line.
+const inferenceFlag = "--enable-infer-ext"
+
 // scenario is one file, cut at the marker.
 type scenario struct {
 	path, input, expected string
+}
+
+// settings are what the opening comment asks for.
+func (s scenario) settings() graph.Settings {
+	settings := graph.DefaultSettings()
+	comment, _, _ := strings.Cut(s.input, "\napiVersion:")
+	settings.InferencePools = strings.Contains(comment, inferenceFlag)
+	return settings
 }
 
 func read(t *testing.T, path string) scenario {
@@ -100,13 +112,15 @@ func (s scenario) write(t *testing.T, document string) {
 // objects brought into another order before.
 func (s scenario) document(t *testing.T, reorder func([]runtime.Object)) string {
 	t.Helper()
+	settings := s.settings()
 	decoder := inputs.NewDecoder()
+	decoder.Features.InferencePools = settings.InferencePools
 	decoder.Read(filepath.Base(s.path), []byte(s.input))
 	if decoder.Failed() {
 		t.Fatalf("manifests can't be read: %v", decoder.Diagnostics)
 	}
 	reorder(decoder.Objects)
-	document, err := offline.Translate(decoder.Objects, graph.DefaultSettings())
+	document, err := offline.Translate(decoder.Objects, settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -213,6 +213,8 @@ func randomReference(rng *rand.Rand) gwv1.BackendObjectReference {
 	}
 	if rng.IntN(6) == 0 {
 		reference.Group, reference.Kind = new(gwv1.Group("agentgateway.dev")), new(gwv1.Kind("AgentgatewayBackend"))
+	} else if rng.IntN(4) == 0 {
+		reference.Group, reference.Kind = new(gwv1.Group("inference.networking.k8s.io")), new(gwv1.Kind("InferencePool"))
 	}
 	return reference
 }

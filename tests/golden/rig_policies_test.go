@@ -38,6 +38,8 @@ func randomBackendTLSPolicy(rng *rand.Rand) *gwv1.BackendTLSPolicy {
 		ref.Kind, ref.Name = "Service", pick[gwv1.ObjectName](rng, "s1", "s2", "s3")
 		if rng.IntN(6) == 0 {
 			ref.Group, ref.Kind = "agentgateway.dev", pick[gwv1.Kind](rng, "AgentgatewayBackend", "Other")
+		} else if rng.IntN(5) == 0 {
+			ref.Group, ref.Kind = "inference.networking.k8s.io", "InferencePool"
 		}
 		return ref
 	})

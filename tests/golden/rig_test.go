@@ -75,27 +75,38 @@ func newWorld(t *testing.T) *world {
 	// Kinds that no random object exists of stay empty.
 	in := inputs.FromObjects(nil, opts)
 	w := &world{}
-	add(w, &in.Namespaces, opts, 6, randomNamespace)
+	add(w, &in.Namespaces, opts, 6, randomMeshNamespace)
 	add(w, &in.Nodes, opts, 4, randomNode)
-	add(w, &in.Pods, opts, 10, randomPod)
-	add(w, &in.Services, opts, 20, randomService)
+	add(w, &in.Pods, opts, 10, meshed(randomPod))
+	add(w, &in.Services, opts, 20, meshed(randomService))
 	add(w, &in.Secrets, opts, 8, randomSecret)
-	add(w, &in.ConfigMaps, opts, 4, randomConfigMap)
+	add(w, &in.ConfigMaps, opts, 4, randomMeshConfigMap)
 	add(w, &in.EndpointSlices, opts, 10, randomEndpointSlice)
 	add(w, &in.GatewayClasses, opts, 1, randomGatewayClass)
-	add(w, &in.Gateways, opts, 12, randomGateway)
+	add(w, &in.Gateways, opts, 12, randomMeshGateway)
 	add(w, &in.ListenerSets, opts, 16, randomListenerSet)
 	add(w, &in.HTTPRoutes, opts, 40, randomHTTPRoute)
 	add(w, &in.GRPCRoutes, opts, 8, randomGRPCRoute)
 	add(w, &in.TCPRoutes, opts, 8, randomTCPRoute)
 	add(w, &in.TLSRoutes, opts, 8, randomTLSRoute)
 	add(w, &in.ReferenceGrants, opts, 10, randomReferenceGrant)
+	add(w, &in.InferencePools, opts, 8, randomInferencePool)
 	add(w, &in.BackendTLSPolicies, opts, 12, randomBackendTLSPolicy)
-	w.built = graph.Build(in, graph.DefaultSettings(), opts)
+	add(w, &in.ServiceEntries, opts, 12, randomServiceEntry)
+	add(w, &in.WorkloadEntries, opts, 8, randomWorkloadEntry)
+	in.MeshConfigs, in.Statuses.Gateways = in.ConfigMaps, in.Gateways
+	w.built = graph.Build(in, rigSettings(), opts)
 	if !w.built.WaitUntilSynced(stop) {
 		t.Fatal("the graph of no objects isn't complete")
 	}
 	return w
+}
+
+// rigSettings turn everything on.
+func rigSettings() graph.Settings {
+	settings := graph.DefaultSettings()
+	settings.InferencePools = true
+	return settings
 }
 
 // mutable is a collection of one kind that the test changes at random.
@@ -174,7 +185,7 @@ func (w *world) converge(t *testing.T) {
 	for _, kind := range w.kinds {
 		objects = append(objects, kind.objects()...)
 	}
-	fresh, err := offline.Translate(objects, graph.DefaultSettings())
+	fresh, err := offline.Translate(objects, rigSettings())
 	if err != nil {
 		t.Fatal(err)
 	}

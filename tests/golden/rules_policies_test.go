@@ -17,10 +17,10 @@ func (c *checker) targeted(gateway, name string, policy *api.Policy) {
 		c.complain(name, "the target can't be encoded: %v", err)
 	}
 	place := fmt.Sprintf("%s|%T|%T|%x", gateway, policy.GetKind(), policy.GetBackend().GetKind(), target)
-	if c.places[place] {
-		c.complain(name, "another policy of the same kind has this target: a proxy takes any of them")
+	if other := c.places[place]; other != nil && !proto.Equal(other.GetBackend(), policy.GetBackend()) {
+		c.complain(name, "another policy of the same kind has this target and says something else: a proxy takes any of them")
 	}
-	c.places[place] = true
+	c.places[place] = policy
 	if service := policy.GetTarget().GetService(); service != nil && service.Port != nil {
 		c.port(name, service.GetPort(), false)
 	}
@@ -48,7 +48,7 @@ func (c *checker) backendTLS(name string, tls *api.BackendPolicySpec_BackendTLS)
 			text = rest
 		}
 	}
-	if tls.Hostname == nil && (tls.Root == nil || len(tls.Root) > 0) {
+	if tls.Hostname == nil && tls.GetVerification() != api.BackendPolicySpec_BackendTLS_INSECURE_ALL && (tls.Root == nil || len(tls.Root) > 0) {
 		c.complain(name, "no hostname: the address of a pod would be verified")
 	}
 }

@@ -15,7 +15,7 @@ import (
 // must keep: a proxy would refuse the resource, never match it, apply only a
 // part of it, or fall over.
 func violations(document offline.Document) []string {
-	c := &checker{names: map[string]bool{}, places: map[string]bool{}}
+	c := &checker{names: map[string]bool{}, places: map[string]*api.Policy{}}
 	for _, resource := range document.Resources {
 		c.names[resource.Gateway+"|"+resource.Name] = true
 	}
@@ -28,6 +28,7 @@ func violations(document offline.Document) []string {
 			c.complain(address.Name, "two addresses have this name")
 		}
 		addresses[address.Name] = true
+		c.address(address)
 	}
 	for _, shown := range document.Resources {
 		message := &api.Resource{}
@@ -41,8 +42,9 @@ func violations(document offline.Document) []string {
 }
 
 type checker struct {
-	names, places map[string]bool
-	found         []string
+	names  map[string]bool
+	places map[string]*api.Policy
+	found  []string
 }
 
 func (c *checker) complain(name, format string, args ...any) {

@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	crdDirectory  = "../../manifests/crds"
-	chart         = "../../manifests/helm/agentgateway-crds"
-	embedded      = "../../pkg/validation/gatewayapi"
-	mainModule    = "../.."
-	gatewayModule = "sigs.k8s.io/gateway-api"
+	crdDirectory = "../../manifests/crds"
+	chart        = "../../manifests/helm/agentgateway-crds"
+	embedded     = "../../pkg/validation"
+	mainModule   = "../.."
 )
 
 // What is committed must be what make generate writes.
@@ -31,22 +30,29 @@ func TestChartIsCurrent(t *testing.T) {
 	compareYAML(t, filepath.Join(chart, "templates"), fresh)
 }
 
-func TestEmbeddedGatewayAPIIsCurrent(t *testing.T) {
-	command := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", gatewayModule)
-	command.Dir = mainModule
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("finding %s: %v", gatewayModule, err)
+func TestEmbeddedCRDsAreCurrent(t *testing.T) {
+	for _, from := range []struct{ module, crds, committed string }{
+		{"sigs.k8s.io/gateway-api", "standard", "gatewayapi"},
+		{"sigs.k8s.io/gateway-api-inference-extension", "bases", "inference"},
+	} {
+		t.Run(from.committed, func(t *testing.T) {
+			command := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", from.module)
+			command.Dir = mainModule
+			output, err := command.Output()
+			if err != nil {
+				t.Fatalf("finding %s: %v", from.module, err)
+			}
+			files, err := readCRDs(filepath.Join(strings.TrimSpace(string(output)), "config", "crd", from.crds))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fresh := t.TempDir()
+			if err := writeValidating(files, fresh); err != nil {
+				t.Fatal(err)
+			}
+			compareYAML(t, filepath.Join(embedded, from.committed), fresh)
+		})
 	}
-	files, err := readCRDs(filepath.Join(strings.TrimSpace(string(output)), "config", "crd", "standard"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := t.TempDir()
-	if err := writeValidating(files, fresh); err != nil {
-		t.Fatal(err)
-	}
-	compareYAML(t, embedded, fresh)
 }
 
 // compareYAML reports how the YAML files of a committed directory differ from

@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +19,7 @@ import (
 	"agentgateway.dev/controller/pkg/xds"
 )
 
-func TestRejectionBecomesAnEvent(t *testing.T) {
+func TestWarningsBecomeEvents(t *testing.T) {
 	client := fake.NewClientset()
 	events := make(chan *corev1.Event, 10)
 	client.PrependReactor("create", "events", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -28,13 +30,17 @@ func TestRejectionBecomesAnEvent(t *testing.T) {
 	name := types.NamespacedName{Namespace: "ns", Name: "gw"}
 	ours := krt.NewStaticCollection(nil, []gateways.Gateway{{NamespacedName: name, Controller: gateways.AliasController}}, opts.WithName("ours")...)
 	live := krt.NewStaticCollection(nil, []*gwv1.Gateway{{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "gw", UID: "u"}}}, opts.WithName("live")...)
-	rejections := newRejectionEvents(t.Context(), client, ours, live)
+	warnings := newGatewayEvents(t.Context(), client, ours, live)
 
-	rejections.report(xds.Rejection{Gateway: types.NamespacedName{Namespace: "ns", Name: "unknown"}, Text: "lost"})
-	rejections.report(xds.Rejection{Gateway: name, Name: "route/r", Severity: xds.SeverityError, Text: "bad regex"})
+	warnings.reject(xds.Rejection{Gateway: types.NamespacedName{Namespace: "ns", Name: "unknown"}, Text: "lost"})
+	warnings.reject(xds.Rejection{Gateway: name, Name: "route/r", Severity: xds.SeverityError, Text: "bad regex"})
 	got := <-events
 	if got.Namespace != "ns" || got.Type != corev1.EventTypeWarning || got.Reason != "AgentGatewayNackError" || got.Message != "bad regex" {
 		t.Errorf("event %+v", got)
+	}
+	warnings.warn("ns/gw", "DeploymentFailed", strings.Repeat("ü", eventBytes))
+	if got := <-events; got.Reason != "DeploymentFailed" || len(got.Message) > eventBytes || !utf8.ValidString(got.Message) || !strings.HasSuffix(got.Message, "ü…") {
+		t.Errorf("event of a long text: %+v", got)
 	}
 	if got.Source.Component != gateways.AliasController || got.InvolvedObject.Kind != "Gateway" || got.InvolvedObject.Name != "gw" || got.InvolvedObject.UID != "u" {
 		t.Errorf("event about %+v by %+v", got.InvolvedObject, got.Source)
