@@ -79,8 +79,10 @@ func freePort(t testing.TB) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func fetch(url string) (int, string, error) {
-	response, err := http.Get(url)
+func fetch(url string) (int, string, error) { return fetchBy(http.DefaultClient, url) }
+
+func fetchBy(client *http.Client, url string) (int, string, error) {
+	response, err := client.Get(url)
 	if err != nil {
 		return 0, "", err
 	}
@@ -202,17 +204,19 @@ func (d *dataplane) namesApplied(skip int) []string {
 	return names
 }
 
-// echo serves requests in this process, answering with their path and headers.
+// echo serves requests in this process, answering with their path and headers,
+// and its own port.
 func (e *environment) echo() int {
 	e.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		e.t.Fatal(err)
 	}
+	port := listener.Addr().(*net.TCPAddr).Port
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"path": r.URL.Path, "headers": r.Header})
+		_ = json.NewEncoder(w).Encode(map[string]any{"path": r.URL.Path, "headers": r.Header, "port": port})
 	})}
 	go func() { _ = server.Serve(listener) }()
 	e.t.Cleanup(func() { _ = server.Close() })
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
