@@ -72,6 +72,8 @@ type controller struct {
 	events  *gatewayEvents
 	proxies *proxies
 	synced  atomic.Bool
+	// complete is closed when the xDS store holds all configuration.
+	complete chan struct{}
 
 	// work runs the servers; the first error of one ends the process.
 	work   sync.WaitGroup
@@ -135,6 +137,7 @@ func newController(options Options) (*controller, error) {
 		debug:    &krt.DebugHandler{},
 		store:    xds.NewStore(),
 		failed:   make(chan error, 1),
+		complete: make(chan struct{}),
 	}
 	c.logger = c.logs.Component("default")
 	c.reconciliations = newReconciliations(c.registry)
@@ -218,6 +221,7 @@ func (c *controller) start(ctx, living context.Context) error {
 		}
 	}
 	c.store.MarkSynced()
+	close(c.complete)
 	c.logger.Info("synced, serving proxies")
 	return c.lead(ctx)
 }

@@ -13,7 +13,7 @@ const (
 	// reading everything and writing all status would otherwise leave it with
 	// twice the memory that it needs from then on, and its pod's limit has to
 	// allow for the peak. Afterwards it is Go's own.
-	startPercent, restPercent = 50, 100
+	startPercent, restPercent = 75, 100
 	// startTime bounds that time where a cluster never comes to rest.
 	startTime = 5 * time.Minute
 	// restInterval is the time between two looks.

@@ -96,6 +96,13 @@ func (c *controller) serve(living context.Context, listeners map[string]net.List
 		})
 	}
 	c.work.Go(func() {
+		// Proxies that come before the configuration is complete wait in the
+		// listener's queue. Refused ones would try again and again, and in the end
+		// be the later for it: they double their waits up to 15 s.
+		select {
+		case <-c.complete:
+		case <-living.Done():
+		}
 		if err := c.xds.Serve(listeners["xds"]); err != nil {
 			c.fail(err)
 		}

@@ -154,7 +154,7 @@ func (r *run) restart(ctx context.Context) error {
 	if err := r.startController(); err != nil {
 		return err
 	}
-	wait := r.profile(ctx, "restart", 10*time.Second)
+	wait := r.profile(ctx, "restart", 30*time.Second)
 	first, last, err := r.fleet.awaitServed(ctx, streams)
 	wait()
 	if err != nil {

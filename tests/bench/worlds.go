@@ -29,7 +29,7 @@ func worlds(scale string) ([]world, error) {
 			routes(5_000, "change", "churn", "steady", "silent"),
 			routes(20_000),
 			routes(40_000, "change", "reconnect", "zero"),
-			{Name: "gateways-100", Gateways: 100, Routes: 5_000, Services: 100, PodsEach: 2, Scenarios: []string{"isolation", "idle"}},
+			{Name: "gateways-100", Gateways: 100, Routes: 5_000, Services: 100, PodsEach: 2, Scenarios: []string{"isolation", "idle", "restart"}},
 			{Name: "gateways-1000", Gateways: 1_000, Routes: 40_000, Services: 100, PodsEach: 2, Scenarios: []string{"isolation", "restart"}},
 			{Name: "listenersets", Gateways: 1, ListenerSets: 2_500, Routes: 40_000, Certificates: 50, Services: 100, PodsEach: 2, Scenarios: []string{"change"}},
 			{Name: "services-1000", Gateways: 1, Routes: 1_000, Services: 1_000, PodsEach: 2, Scenarios: []string{"pods"}},
