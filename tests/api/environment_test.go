@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -33,7 +34,13 @@ import (
 var shared *cluster.Cluster
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, cluster.Options{}, &shared))
+	pools, err := cluster.InferencePoolCRD()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	// The other kinds of the inference extension stand beside it.
+	os.Exit(cluster.Main(m, cluster.Options{Manifests: []string{filepath.Dir(pools)}}, &shared))
 }
 
 // patience bounds every wait of a test; it is reached only by a failure.
