@@ -17,6 +17,7 @@ var Features = []string{
 	"GatewayHTTPSListenerDetectMisdirectedRequests",
 	"GatewayInfrastructure",
 	"GatewayPort8080",
+	"GatewayStaticAddresses",
 	"HTTPRoute",
 	"HTTPRoute303RedirectStatusCode",
 	"HTTPRoute307RedirectStatusCode",

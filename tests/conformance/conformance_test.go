@@ -46,9 +46,9 @@ func TestConformance(t *testing.T) {
 		ConformanceProfiles:  profiles,
 		Implementation:       implementation(version(t.Context(), root)),
 		// The first is one of the addresses that devcluster's node gives to
-		// Services of type LoadBalancer, the second is nowhere.
+		// Services of type LoadBalancer. A Service can't ask for a hostname.
 		UsableNetworkAddresses:   []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: "198.18.255.200"}},
-		UnusableNetworkAddresses: []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: "192.0.2.1"}},
+		UnusableNetworkAddresses: []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.HostnameAddressType), Value: "unusable.example.com"}},
 	}
 	flags.ApplyAll(&options)
 	part, err := parseShard(*shardFlag)

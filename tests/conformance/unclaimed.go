@@ -13,8 +13,6 @@ const captured = "the suite sends from pod to pod and wants the traffic captured
 // unclaimed says why a feature of Gateway API isn't claimed.
 var unclaimed = map[features.FeatureName]string{
 	features.SupportUDPRoute: "the proxy forwards HTTP and TCP; its configuration has no bind for datagrams",
-	features.SupportGatewayStaticAddresses: "a Gateway has one Service, which asks for one address: " +
-		"several addresses in a Gateway are refused as a whole, where the test wants those that can't be had to be told apart",
 
 	features.SupportMesh:                                          captured,
 	features.SupportMeshClusterIPMatching:                         captured,
