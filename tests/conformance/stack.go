@@ -226,17 +226,23 @@ func (p *process) answers(ctx context.Context, url string) error {
 	}
 }
 
-// freePorts returns ports that were free a moment ago.
+// freePorts returns ports that were free a moment ago, below the range from
+// which systems take those of outgoing connections.
 func freePorts(n int) ([]int, error) {
+	const first, last = 20000, 31999
 	ports := make([]int, 0, n)
-	for range n {
-		listener, err := net.Listen("tcp", ":0")
+	for port := first + os.Getpid()%1000*10; len(ports) < n && port <= last; port++ {
+		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
 			return nil, err
 		}
-		// Closed only at the end, so that no port is given twice.
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		return nil, fmt.Errorf("no %d ports up to %d are free", n, last)
 	}
 	return ports, nil
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"agentgateway.dev/controller/tests/cluster"
 )
 
 // dataplane is the development data plane, or the real proxy, as a process.
@@ -71,12 +73,11 @@ func (e *environment) startDataplane(r *replica, gateway string) *dataplane {
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func fetch(url string) (int, string, error) { return fetchBy(http.DefaultClient, url) }

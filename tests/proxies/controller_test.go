@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"agentgateway.dev/controller/pkg/admin"
 	"agentgateway.dev/controller/pkg/controller"
 	"agentgateway.dev/controller/pkg/settings"
+	"agentgateway.dev/controller/tests/cluster"
 )
 
 // running is a controller in this process.
@@ -168,9 +168,7 @@ func (e *environment) start(variables ...map[string]string) *running {
 
 func freePort(e *environment) int {
 	e.Helper()
-	listener := must(net.Listen("tcp", ":0"))(e)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return must(cluster.FreePort())(e)
 }
 
 // requestPatience bounds a single request, so that one that hangs is tried
