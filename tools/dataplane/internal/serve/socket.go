@@ -44,7 +44,10 @@ func (g *Gateway) open(event store.BindEvent) {
 		return
 	}
 	if bind.GetTunnelProtocol() != api.Bind_DIRECT {
-		g.log.Warn("tunnel protocols are not implemented, serving directly", zap.String("bind", event.Key))
+		// Serving it without the tunnel would answer clients that the proxy refuses.
+		g.log.Warn("tunnel protocols are not implemented, the bind is not served",
+			zap.String("bind", event.Key), zap.Stringer("tunnel", bind.GetTunnelProtocol()))
+		return
 	}
 	port := g.options.Port(bind.GetPort())
 	address := net.JoinHostPort(g.options.Host, strconv.FormatUint(uint64(port), 10))
