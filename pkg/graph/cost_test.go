@@ -251,7 +251,7 @@ func BenchmarkRouteChange(b *testing.B) {
 		b.Run(fmt.Sprintf("routes=%d", size), func(b *testing.B) {
 			c := newCrowd(b, size)
 			heard := make(chan struct{}, 1000)
-			c.built.Routes.Register(func(krt.Event[routes.Route]) { heard <- struct{}{} })
+			c.built.Routes["HTTPRoute"].Register(func(krt.Event[routes.Route]) { heard <- struct{}{} })
 			for range size {
 				<-heard
 			}

@@ -4,6 +4,9 @@
 package graph
 
 import (
+	"maps"
+	"slices"
+
 	inferencev1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
 	"istio.io/istio/pkg/kube/krt"
@@ -52,8 +55,8 @@ type Graph struct {
 	GatewayStatuses krt.Collection[gateways.Status]
 	// ListenerSetStatuses are the statuses of ListenerSets.
 	ListenerSetStatuses krt.Collection[gateways.Status]
-	// Routes are the routes of all kinds.
-	Routes krt.Collection[routes.Route]
+	// Routes are the routes of each kind.
+	Routes map[string]krt.Collection[routes.Route]
 	// InferencePools are the pools with their status.
 	InferencePools krt.Collection[backends.InferencePool]
 	// BackendTLSStatuses are the statuses of BackendTLSPolicies.
@@ -101,21 +104,22 @@ func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph
 
 	// Routes: attached to listeners, translated rule by rule.
 	routing := routes.Inputs{Parents: listening.Parents, Namespaces: routes.NewNamespaces(in.Namespaces, opts), Backends: resolve, Controller: settings.Controllers[0]}
-	routeKinds := []krt.Collection[routes.Route]{
-		routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts),
-		routes.NewGRPCRoutes(in.GRPCRoutes, routing, opts),
-		routes.NewTCPRoutes(in.TCPRoutes, routing, opts),
-		routes.NewTLSRoutes(in.TLSRoutes, routing, opts),
+	g.Routes = map[string]krt.Collection[routes.Route]{
+		"HTTPRoute": routes.NewHTTPRoutes(in.HTTPRoutes, routing, opts),
+		"GRPCRoute": routes.NewGRPCRoutes(in.GRPCRoutes, routing, opts),
+		"TCPRoute":  routes.NewTCPRoutes(in.TCPRoutes, routing, opts),
+		"TLSRoute":  routes.NewTLSRoutes(in.TLSRoutes, routing, opts),
 	}
-	// The kind is in the key, so that no two of them have one in common.
-	g.Routes = krt.JoinCollection(routeKinds, append(opts.WithName("graph/Routes"), krt.WithJoinUnchecked())...)
 
 	// What is derived from all routes at once is counted, one step an event:
 	// the routes on each listener, and the gateways that need each backend.
-	attached := krtx.NewCount(g.Routes, func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
+	tally := krtx.NewTally(slices.Collect(maps.Values(g.Routes))...)
+	attached := tally.Count(func(r routes.Route) []string { return r.Attached }, opts, "graph/Attached")
+	using := tally.Members(func(r routes.Route) []string { return r.Uses }, opts, "graph/RouteUsers")
+	tally.Start()
 	g.GatewayStatuses = gateways.NewStatuses(g.Gateways, listening.ListenerSets, attached, opts)
 	g.ListenerSetStatuses = gateways.NewListenerSetStatuses(listening.ListenerSets, attached, opts)
-	users := routes.NewUsers(krtx.NewMembers(g.Routes, func(r routes.Route) []string { return r.Uses }, opts, "graph/RouteUsers"))
+	users := routes.NewUsers(using)
 
 	// Policies and backends go where they are used, by routes or by each other.
 	owners := gateways.NewOwners(g.Gateways, opts)
@@ -144,10 +148,10 @@ func Build(in *inputs.Inputs, settings Settings, opts krt.OptionsBuilder) *Graph
 	for _, kind := range found.All() {
 		g.Feeds = append(g.Feeds, resources.FeedOf(kind))
 	}
-	for _, kind := range routeKinds {
+	for _, kind := range g.Routes {
 		g.Feeds = append(g.Feeds, resources.NewFeed(kind, func(r routes.Route) []resources.Resource { return r.Resources }))
 	}
-	g.syncers = []krt.Syncer{g.Classes, g.Routes, g.GatewayStatuses, g.ListenerSetStatuses, g.InferencePools, g.BackendTLSStatuses}
+	g.syncers = []krt.Syncer{g.Classes, g.GatewayStatuses, g.ListenerSetStatuses, g.InferencePools, g.BackendTLSStatuses}
 	for _, feed := range g.Feeds {
 		g.syncers = append(g.syncers, feed)
 	}

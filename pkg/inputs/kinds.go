@@ -108,6 +108,7 @@ func kind[T controllers.ComparableObject](apiVersion, name, plural string, field
 				informer = kclient.NewFiltered[T](client, filter)
 			}
 			informer.Start(opts.Stop())
+			informer = &shared[T]{Informer: informer}
 			events := informer
 			for _, status := range statuses {
 				*status(in) = krt.WrapClient(informer, opts.WithName("inputs/"+k.GVK.Kind+"/status")...)

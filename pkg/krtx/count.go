@@ -26,14 +26,6 @@ func (c Count) ResourceName() string { return c.Key }
 // Equals compares key and number.
 func (c Count) Equals(other Count) bool { return c == other }
 
-// NewCount counts, for every key, the items of source that carry it; keys must
-// not repeat within one item. An event of source costs one step per key that
-// the item gained or lost, and the result has one event per key whose number
-// changed in a batch.
-func NewCount[T any](source krt.Collection[T], keys func(T) []string, opts krt.OptionsBuilder, name string) krt.Collection[Count] {
-	return join(source, keys, func(key string, n int) Count { return Count{Key: key, N: n} }, opts, name)
-}
-
 // Member says that at least one item of a source collection carries Key.
 type Member struct {
 	Key string
@@ -45,21 +37,68 @@ func (m Member) ResourceName() string { return m.Key }
 // Equals compares the keys.
 func (m Member) Equals(other Member) bool { return m == other }
 
+// NewCount counts, for every key, the items of source that carry it; keys must
+// not repeat within one item. An event of source costs one step per key that
+// the item gained or lost, and the result has one event per key whose number
+// changed in a batch.
+func NewCount[T any](source krt.Collection[T], keys func(T) []string, opts krt.OptionsBuilder, name string) krt.Collection[Count] {
+	tally := NewTally(source)
+	defer tally.Start()
+	return tally.Count(keys, opts, name)
+}
+
 // NewMembers is NewCount for readers that only ask whether anybody carries a
 // key: it has an event only when the first carrier comes or the last one goes.
 func NewMembers[T any](source krt.Collection[T], keys func(T) []string, opts krt.OptionsBuilder, name string) krt.Collection[Member] {
-	return join(source, keys, func(key string, _ int) Member { return Member{Key: key} }, opts, name)
+	tally := NewTally(source)
+	defer tally.Start()
+	return tally.Members(keys, opts, name)
+}
+
+// Tally counts different keys of the same items, those of one or several
+// sources, and hears of each event once for all of them.
+type Tally[T any] struct {
+	sources []krt.Collection[T]
+	joins   []func([]krt.Event[T])
+	synced  *registrations
+}
+
+// NewTally returns a tally of nothing.
+func NewTally[T any](sources ...krt.Collection[T]) *Tally[T] {
+	return &Tally[T]{sources: sources, synced: &registrations{ready: make(chan struct{})}}
+}
+
+// Count is like NewCount. It counts from Start on.
+func (t *Tally[T]) Count(keys func(T) []string, opts krt.OptionsBuilder, name string) krt.Collection[Count] {
+	return join(t, keys, func(key string, n int) Count { return Count{Key: key, N: n} }, opts, name)
+}
+
+// Members is like NewMembers. It counts from Start on.
+func (t *Tally[T]) Members(keys func(T) []string, opts krt.OptionsBuilder, name string) krt.Collection[Member] {
+	return join(t, keys, func(key string, _ int) Member { return Member{Key: key} }, opts, name)
+}
+
+// Start begins to count, once everything to be counted is named.
+func (t *Tally[T]) Start() {
+	handles := make([]krt.HandlerRegistration, 0, len(t.sources))
+	for _, source := range t.sources {
+		handles = append(handles, source.RegisterBatch(func(events []krt.Event[T]) {
+			for _, handle := range t.joins {
+				handle(events)
+			}
+		}, true))
+	}
+	t.synced.set(handles)
 }
 
 // join keeps the numbers beside the collection that shows them: the collection
 // only hears of what its readers would see change.
-func join[T, O any](source krt.Collection[T], keys func(T) []string, show func(string, int) O, opts krt.OptionsBuilder, name string) krt.Collection[O] {
-	synced := &registration{ready: make(chan struct{})}
-	shown := krt.NewStaticCollection[O](synced, nil, opts.WithName(name)...)
+func join[T, O any](t *Tally[T], keys func(T) []string, show func(string, int) O, opts krt.OptionsBuilder, name string) krt.Collection[O] {
+	shown := krt.NewStaticCollection[O](t.synced, nil, opts.WithName(name)...)
 	numbers := map[string]int{}
-	// A joined source calls from several goroutines.
+	// Every source calls from a goroutine of its own.
 	var mu sync.Mutex
-	synced.set(source.RegisterBatch(func(events []krt.Event[T]) {
+	t.joins = append(t.joins, func(events []krt.Event[T]) {
 		mu.Lock()
 		defer mu.Unlock()
 		changed := map[string]struct{}{}
@@ -88,42 +127,49 @@ func join[T, O any](source krt.Collection[T], keys func(T) []string, show func(s
 			}
 			shown.ConditionalUpdateObject(show(key, numbers[key]))
 		}
-	}, true))
+	})
 	return shown
 }
 
-// registration is the Syncer of a collection that is fed by a handler: synced
-// when the handler has seen the initial state. The handler can only be
-// registered once the collection exists, hence the late set.
-type registration struct {
-	ready  chan struct{}
-	once   sync.Once
-	handle krt.HandlerRegistration
+// registrations is the Syncer of collections that are fed by handlers: synced
+// when the handlers have seen the initial state. They can only be registered
+// once the collections exist, hence the late set.
+type registrations struct {
+	ready   chan struct{}
+	handles []krt.HandlerRegistration
 }
 
-func (r *registration) set(handle krt.HandlerRegistration) {
-	r.once.Do(func() {
-		r.handle = handle
-		close(r.ready)
-	})
+func (r *registrations) set(handles []krt.HandlerRegistration) {
+	r.handles = handles
+	close(r.ready)
 }
 
 // HasSynced reports whether the initial state was counted.
-func (r *registration) HasSynced() bool {
+func (r *registrations) HasSynced() bool {
 	select {
 	case <-r.ready:
-		return r.handle.HasSynced()
 	default:
 		return false
 	}
+	for _, handle := range r.handles {
+		if !handle.HasSynced() {
+			return false
+		}
+	}
+	return true
 }
 
 // WaitUntilSynced blocks until HasSynced, or returns false when stop closes.
-func (r *registration) WaitUntilSynced(stop <-chan struct{}) bool {
+func (r *registrations) WaitUntilSynced(stop <-chan struct{}) bool {
 	select {
 	case <-r.ready:
-		return r.handle.WaitUntilSynced(stop)
 	case <-stop:
 		return false
 	}
+	for _, handle := range r.handles {
+		if !handle.WaitUntilSynced(stop) {
+			return false
+		}
+	}
+	return true
 }

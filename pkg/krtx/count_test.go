@@ -219,7 +219,9 @@ func TestCountOverSeveralSources(t *testing.T) {
 		source := krt.NewStaticCollection(nil, []carrier{{fmt.Sprintf("first%d", i), "all"}}, opts.WithName(fmt.Sprintf("source%d", i))...)
 		sources, joined = append(sources, source), append(joined, source)
 	}
-	counts := NewCount(krt.JoinCollection(joined, append(opts.WithName("joined"), krt.WithJoinUnchecked())...), keysOf, opts, "counts")
+	tally := NewTally(joined...)
+	counts, members := tally.Count(keysOf, opts, "counts"), tally.Members(keysOf, opts, "members")
+	tally.Start()
 	if !counts.WaitUntilSynced(t.Context().Done()) {
 		t.Fatal("the counts aren't complete")
 	}
@@ -235,4 +237,7 @@ func TestCountOverSeveralSources(t *testing.T) {
 		}()
 	}
 	until(t, lines, fmt.Sprintf("update all=%d", len(sources)*(size+1)))
+	if members.GetKey("all") == nil {
+		t.Error("the key that all carry has no member")
+	}
 }

@@ -122,8 +122,10 @@ func (d *Document) addStatuses(built *graph.Graph) {
 	for _, status := range built.ListenerSetStatuses.List() {
 		d.addStatus("ListenerSet", Metadata{Namespace: status.Namespace, Name: status.Name}, listenersStatus(status))
 	}
-	for _, route := range built.Routes.List() {
-		d.addStatus(route.Kind, Metadata{Namespace: route.Namespace, Name: route.Name}, routeStatus(route))
+	for _, kind := range built.Routes {
+		for _, route := range kind.List() {
+			d.addStatus(route.Kind, Metadata{Namespace: route.Namespace, Name: route.Name}, routeStatus(route))
+		}
 	}
 	for _, policy := range built.BackendTLSStatuses.List() {
 		d.addStatus(policy.Kind, Metadata{Namespace: policy.Namespace, Name: policy.Name}, policyStatus(policy))

@@ -22,8 +22,8 @@ type Desired struct {
 	Gateways krt.Collection[gateways.Status]
 	// ListenerSets are those whose Gateway is ours.
 	ListenerSets krt.Collection[gateways.Status]
-	// Routes are keyed by "<kind>/<namespace>/<name>".
-	Routes krt.Collection[routes.Route]
+	// Routes are those of each kind, keyed by "<kind>/<namespace>/<name>".
+	Routes map[string]krt.Collection[routes.Route]
 	// BackendTLSPolicies are keyed by "BackendTLSPolicy/<namespace>/<name>". The
 	// kind is left out where the collection is nil.
 	BackendTLSPolicies krt.Collection[policies.Status]

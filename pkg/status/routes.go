@@ -34,9 +34,9 @@ type updater[T any] interface {
 }
 
 // of makes the Kind. Entries that carry one of own are ours.
-func (k routeKind[T, C]) of(desired krt.Collection[routes.Route], own []string) Kind {
+func (k routeKind[T, C]) of(desired map[string]krt.Collection[routes.Route], own []string) Kind {
 	return Of(Registration[T, routes.Route]{
-		Name: k.name, Live: k.live, Desired: desired, Prefix: k.name + "/",
+		Name: k.name, Live: k.live, Desired: desired[k.name], Prefix: k.name + "/",
 		Merge: func(live T, route routes.Route, now metav1.Time) (T, bool) {
 			parents, differs := mergeParents(k.parents(live), route.Parents, own, live.GetNamespace(), now)
 			return k.make(identity(live), gwv1.RouteStatus{Parents: parents}), differs

@@ -34,21 +34,21 @@ func TestEveryKindOfRouteIsWritten(t *testing.T) {
 	}
 	client := gatewayfake.NewClientset()
 	var all []runtime.Object
-	var desired []routes.Route
+	desired := map[string]krt.Collection[routes.Route]{}
 	for kind, object := range objects {
 		all = append(all, object)
 		if err := client.Tracker().Add(object.DeepCopyObject()); err != nil {
 			t.Fatal(err)
 		}
-		desired = append(desired, routes.Route{
+		desired[kind] = krt.NewStaticCollection(nil, []routes.Route{{
 			Kind: kind, NamespacedName: types.NamespacedName{Namespace: "default", Name: "same"},
 			Parents: []gwv1.RouteParentStatus{entry(ours[0], "parent-of-"+kind, conditions.True("Accepted", "Accepted", "", 1))},
-		})
+		}}, opts.WithName(kind)...)
 	}
 	kinds := Kinds(inputs.FromObjects(all, opts), Desired{
 		Classes:  krt.NewStaticCollection[gateways.Class](nil, nil, opts.WithName("classes")...),
 		Gateways: krt.NewStaticCollection[gateways.Status](nil, nil, opts.WithName("gateways")...),
-		Routes:   krt.NewStaticCollection(nil, desired, opts.WithName("routes")...),
+		Routes:   desired,
 	}, client, ours)
 	for kind := range objects {
 		i := slices.IndexFunc(kinds, func(k Kind) bool { return k.name == kind })

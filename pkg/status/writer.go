@@ -1,8 +1,8 @@
 // Package status writes status: one writer for all kinds, run by the leader.
 //
 // What a status should be comes from collections. A change there, or of the
-// object itself, only marks the object as dirty; workers then compare desired
-// and live status and write the difference. Nothing is derived here, so a
+// object itself, only marks the object as dirty if the two differ; workers
+// then compare again and write the difference. Nothing is derived here, so a
 // write can be late but never wrong: it carries what is desired at the moment
 // of writing.
 package status
@@ -33,19 +33,21 @@ type Writer struct {
 	logger *zap.Logger
 	writes *prometheus.CounterVec
 
-	watching sync.Once
 	// term is the present one, nil while another process leads.
 	term atomic.Pointer[term]
 }
 
-// NewWriter returns a writer for kinds that counts its writes in registry.
+// NewWriter returns a writer for kinds that counts its writes in registry. It
+// follows them from now on, whether it runs or not.
 func NewWriter(kinds []Kind, logger *zap.Logger, registry prometheus.Registerer) *Writer {
 	writes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "agentgateway_status_writes_total",
 		Help: "Status writes by kind of object and result: success, conflict, gone or error.",
 	}, []string{"kind", "result"})
 	registry.MustRegister(writes)
-	return &Writer{kinds: kinds, logger: logger, writes: writes}
+	w := &Writer{kinds: kinds, logger: logger, writes: writes}
+	w.watch()
+	return w
 }
 
 // object names an object of one of the kinds.
@@ -79,7 +81,6 @@ func (w *Writer) Run(ctx context.Context) {
 		paces:  map[object]pace{},
 	}
 	w.term.Store(t)
-	w.watching.Do(w.watch)
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() { t.work(ctx) })
@@ -95,12 +96,18 @@ func (w *Writer) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// watch marks what changes as dirty in the present term. The handlers stay
+// watch marks what has come to differ as dirty in the present term. Most events
+// are of a specification that nothing is derived from yet, or of our own
+// writes; to compare here spares waking a worker for them. The handlers stay
 // for good: informers whose CRD came late cannot remove a single one.
 func (w *Writer) watch() {
 	for i, kind := range w.kinds {
 		kind.watch(func(key string) {
-			if t := w.term.Load(); t != nil {
+			t := w.term.Load()
+			if t == nil {
+				return
+			}
+			if result := kind.compare(key, metav1.Now()); result.gone || result.write != nil {
 				t.queue.Add(object{kind: i, key: key})
 			}
 		})
