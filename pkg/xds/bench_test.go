@@ -30,7 +30,7 @@ func benchChange(gateway types.NamespacedName, i int, version string) Change {
 }
 
 func openBench(store *Store, gateway types.NamespacedName, have map[string]string) (*Session, *Response) {
-	session := NewSession(store, gateway, make(chan struct{}, 1), 1<<30)
+	session := NewSession(store, gateway, func() {}, 1<<30)
 	out := session.Request(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resources.ResourceTypeURL, InitialResourceVersions: have})
 	return session, out.Responses[0]
 }

@@ -16,11 +16,11 @@ var errDraining = status.Error(codes.Unavailable, "the xDS server is shutting do
 // what is left and returns its error. Proxies keep serving what they have.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	if !s.stopped {
-		s.stopped = true
-		// From here on a new stream is refused with the same status, whether
-		// its client has seen the GOAWAY or not.
-		close(s.draining)
+	// From here on a new stream is refused with the same status, whether its
+	// client has seen the GOAWAY or not.
+	s.stopped = true
+	for st := range s.streams {
+		st.end(errDraining)
 	}
 	s.mu.Unlock()
 
@@ -40,7 +40,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // enter admits a stream; leave must follow if it returns nil.
-func (s *Server) enter() error {
+func (s *Server) enter(st *stream) error {
 	if !s.options.Store.Synced() {
 		return status.Error(codes.Unavailable, "the configuration is not complete yet")
 	}
@@ -49,17 +49,17 @@ func (s *Server) enter() error {
 	switch {
 	case s.stopped:
 		return errDraining
-	case s.places >= s.options.Limits.MaxStreams:
+	case len(s.streams) >= s.options.Limits.MaxStreams:
 		return status.Error(codes.ResourceExhausted, "too many xDS streams are open")
 	case !s.arrival.Allow():
 		return status.Error(codes.ResourceExhausted, "too many new xDS streams per second")
 	}
-	s.places++
+	s.streams[st] = struct{}{}
 	return nil
 }
 
-func (s *Server) leave() {
+func (s *Server) leave(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.places--
+	delete(s.streams, st)
 }

@@ -175,7 +175,7 @@ func (w *world) connect(quick bool) {
 	}
 	w.connected = w.IntN(2)
 	w.wake = make(chan struct{}, 1)
-	w.session = NewSession(w.replicas[w.connected], defaultGateway, w.wake, 60+w.IntN(400))
+	w.session = NewSession(w.replicas[w.connected], defaultGateway, signal(w.wake), 60+w.IntN(400))
 	w.toProxy, w.toServer, w.timers = nil, nil, nil
 	w.note("connect to %d, quick %t", w.connected, quick)
 	if !quick {

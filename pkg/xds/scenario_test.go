@@ -200,7 +200,7 @@ func (s *stage) connect(name string, options map[string]string) {
 	wake := make(chan struct{}, 1)
 	s.actors[name] = &actor{
 		name: name, wake: wake, sent: map[string]string{},
-		session: NewSession(s.store, gatewayOption(options), wake, s.limit),
+		session: NewSession(s.store, gatewayOption(options), signal(wake), s.limit),
 	}
 }
 
@@ -299,5 +299,15 @@ func (s *stage) journal(options map[string]string) {
 			line += fmt.Sprintf(", before: %q since %d", past.version, past.since)
 		}
 		s.print("%s", line)
+	}
+}
+
+// signal puts one value into c, if there is room.
+func signal(c chan<- struct{}) func() {
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }

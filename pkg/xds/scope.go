@@ -61,7 +61,8 @@ type span struct {
 
 // reader is the place of one subscription in the journal. Guarded by scope.mu.
 type reader struct {
-	wake chan<- struct{}
+	// wake is called when there is something new. It must not block.
+	wake func()
 	// joined is false until the reader's first round, which compares with what
 	// the client reported instead of with a position.
 	joined   bool
@@ -292,13 +293,9 @@ func (e *entry) forgetBefore(seq uint64) {
 	}
 }
 
-// wakeAll tells every reader once; a reader that was told already and has not
-// looked yet is not told again.
+// wakeAll tells every reader.
 func (s *scope) wakeAll() {
 	for r := range s.readers {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.wake()
 	}
 }

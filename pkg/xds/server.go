@@ -91,8 +91,9 @@ const (
 	minPingInterval = time.Second
 	// handshakeTimeout is for a connection to become one.
 	handshakeTimeout = 20 * time.Second
-	// readBufferBytes is held by every connection all the time. Clients send
-	// little but the first request of a reconnect.
+	// readBufferBytes is held by TLS connections all the time, by others while
+	// there is something to read. Clients send little but the first request of
+	// a reconnect.
 	readBufferBytes = 4 << 10
 	// windowBytes is how much a client may send before it is read. A fixed size
 	// spares gRPC the pings by which it would measure a better one: two more
@@ -110,13 +111,10 @@ type Server struct {
 	metrics *metrics
 	grpc    *grpc.Server
 	arrival *rate.Limiter
-	// draining is closed when every stream has to end.
-	draining chan struct{}
 
 	mu      sync.Mutex
 	stopped bool
-	// places is the number of streams, those without a session included.
-	places  int
+	// streams are all of them, those without a session included.
 	streams map[*stream]struct{}
 }
 
@@ -145,12 +143,11 @@ func NewServer(options Options) (*Server, error) {
 	}
 	limits := options.Limits
 	s := &Server{
-		options:  options,
-		log:      options.Logger,
-		metrics:  metrics,
-		arrival:  rate.NewLimiter(rate.Limit(limits.NewStreamsPerSecond), max(1, int(limits.NewStreamsPerSecond))),
-		draining: make(chan struct{}),
-		streams:  map[*stream]struct{}{},
+		options: options,
+		log:     options.Logger,
+		metrics: metrics,
+		arrival: rate.NewLimiter(rate.Limit(limits.NewStreamsPerSecond), max(1, int(limits.NewStreamsPerSecond))),
+		streams: map[*stream]struct{}{},
 	}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(transport),

@@ -16,7 +16,7 @@ import (
 type Session struct {
 	store         *Store
 	gateway       types.NamespacedName
-	wake          chan<- struct{}
+	wake          func()
 	responseBytes int
 
 	subscriptions [2]*subscription
@@ -39,10 +39,10 @@ type Output struct {
 	Unknown string
 }
 
-// NewSession starts the state of a stream for a proxy of gateway. One value is
-// put into wake, if there is room, when Changed should be called. Responses are
-// split at responseBytes; 0 stands for the default.
-func NewSession(store *Store, gateway types.NamespacedName, wake chan<- struct{}, responseBytes int) *Session {
+// NewSession starts the state of a stream for a proxy of gateway. wake is called,
+// with locks held, when Changed should be called soon; it must not block.
+// Responses are split at responseBytes; 0 stands for the default.
+func NewSession(store *Store, gateway types.NamespacedName, wake func(), responseBytes int) *Session {
 	if responseBytes <= 0 {
 		responseBytes = defaultResponseBytes
 	}

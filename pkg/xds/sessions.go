@@ -31,6 +31,9 @@ func (s *Server) Sessions() []SessionInfo {
 	infos := make([]SessionInfo, 0, len(s.streams))
 	positions := make([][2]uint64, 0, len(s.streams))
 	for st := range s.streams {
+		if !st.serving.Load() {
+			continue
+		}
 		infos = append(infos, SessionInfo{Gateway: st.gateway, Pod: st.pod, Remote: st.remote, Connected: st.connected})
 		positions = append(positions, [2]uint64{st.positions[0].Load(), st.positions[1].Load()})
 	}
@@ -66,15 +69,11 @@ func (s *Server) Rejections(gateway types.NamespacedName) []Rejection {
 }
 
 func (s *Server) track(st *stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.streams[st] = struct{}{}
+	st.serving.Store(true)
 	s.metrics.streams.Inc()
 }
 
 func (s *Server) untrack(st *stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.streams, st)
+	st.serving.Store(false)
 	s.metrics.streams.Dec()
 }

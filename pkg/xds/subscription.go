@@ -54,7 +54,7 @@ type refusal struct {
 	kept string
 }
 
-func newSubscription(to audience, sc *scope, wake chan<- struct{}, request *discoveryv3.DeltaDiscoveryRequest) *subscription {
+func newSubscription(to audience, sc *scope, wake func(), request *discoveryv3.DeltaDiscoveryRequest) *subscription {
 	s := &subscription{
 		audience: to,
 		scope:    sc,

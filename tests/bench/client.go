@@ -21,7 +21,8 @@ import (
 
 const (
 	// maxMessage is the largest response that the proxy decodes.
-	maxMessage = 200 << 20
+	maxMessage  = 200 << 20
+	windowBytes = 1 << 20
 	// retryAfter is the wait before a client tries again, give or take a half,
 	// a little more for each of them so that many don't take the machine for
 	// trying. The proxy doubles its waits up to 15 s, which would measure its
@@ -77,6 +78,9 @@ func newClient(address, gateway, token string, fleet int) (*client, error) {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		grpc.WithSharedWriteBuffer(true), grpc.WithIdleTimeout(0), grpc.WithNoProxy(),
+		// With windows of a fixed size the client sends no pings, as the proxy
+		// doesn't.
+		grpc.WithInitialWindowSize(windowBytes), grpc.WithInitialConnWindowSize(windowBytes),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("xds client: %w", err)
