@@ -3,9 +3,9 @@ package inputs
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"sync"
 
+	"github.com/go-json-experiment/json"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -118,15 +118,12 @@ func typedEvent[T controllers.ComparableObject](event watch.Event, gvk schema.Gr
 	return watch.Event{Type: event.Type, Object: object}, ok
 }
 
+// typed decodes what a fake client holds, which is no bytes yet.
 func typed[T controllers.ComparableObject](content *unstructured.Unstructured, gvk schema.GroupVersionKind) (object T, ok bool) {
-	object, ok = reflect.New(reflect.TypeFor[T]().Elem()).Interface().(T)
-	if !ok {
-		return object, false
-	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content.Object, object); err != nil {
+	bytes, err := json.Marshal(content.Object)
+	if err != nil {
 		utilruntime.HandleError(fmt.Errorf("%s %s/%s is left out: %w", gvk.Kind, content.GetNamespace(), content.GetName(), err))
 		return object, false
 	}
-	object.GetObjectKind().SetGroupVersionKind(gvk)
-	return object, true
+	return decode[T](bytes, gvk)
 }

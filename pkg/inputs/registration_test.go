@@ -41,7 +41,7 @@ func TestConvertedObjects(t *testing.T) {
 		t.Errorf("the list's version is lost: %v", err)
 	}
 	parameters, ok := objects[0].(*v1alpha1.AgentgatewayParameters)
-	if !ok || parameters.Name != "good" || parameters.Kind != gvk.Kind {
+	if !ok || parameters.Name != "good" {
 		t.Fatalf("got %#v", objects[0])
 	}
 	if parameters.Spec.Resources.Requests == nil {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"istio.io/istio/pkg/kube/controllers"
 	"istio.io/istio/pkg/kube/krt"
@@ -104,10 +103,15 @@ func compare[T controllers.ComparableObject, D any](r Registration[T, D], key st
 // resourceVersion make the API server refuse it for another object or another
 // state than the one that was compared.
 func identity(live metav1.Object) metav1.ObjectMeta {
-	return metav1.ObjectMeta{
-		Namespace:       live.GetNamespace(),
-		Name:            live.GetName(),
-		UID:             types.UID(live.GetUID()),
-		ResourceVersion: live.GetResourceVersion(),
-	}
+	var meta metav1.ObjectMeta
+	identify(&meta, live)
+	return meta
+}
+
+// identify gives object the identity of live.
+func identify(object, live metav1.Object) {
+	object.SetNamespace(live.GetNamespace())
+	object.SetName(live.GetName())
+	object.SetUID(live.GetUID())
+	object.SetResourceVersion(live.GetResourceVersion())
 }

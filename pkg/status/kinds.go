@@ -6,7 +6,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayclient "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned"
-	gatewayv1 "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned/typed/apis/v1"
 
 	"istio.io/istio/pkg/kube/krt"
 
@@ -34,6 +33,7 @@ type Desired struct {
 func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, controllers []string) []Kind {
 	api := client.GatewayV1()
 	rest := api.RESTClient()
+	routes := routeKinds{rest: rest, desired: desired.Routes, own: controllers}
 	kinds := []Kind{
 		Of(Registration[*gwv1.GatewayClass, gateways.Class]{
 			Name: "GatewayClass", Live: in.Statuses.GatewayClasses, Desired: desired.Classes, Merge: mergeClass,
@@ -53,38 +53,10 @@ func Kinds(in *inputs.Inputs, desired Desired, client gatewayclient.Interface, c
 				return put(ctx, rest, "listenersets", set, api.ListenerSets(set.Namespace).UpdateStatus)
 			},
 		}),
-		routeKind[*gwv1.HTTPRoute, gatewayv1.HTTPRouteInterface]{
-			name: "HTTPRoute", live: in.Statuses.HTTPRoutes,
-			resource: "httproutes", rest: rest, client: api.HTTPRoutes,
-			parents: func(r *gwv1.HTTPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
-			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.HTTPRoute {
-				return &gwv1.HTTPRoute{ObjectMeta: meta, Status: gwv1.HTTPRouteStatus{RouteStatus: status}}
-			},
-		}.of(desired.Routes, controllers),
-		routeKind[*gwv1.GRPCRoute, gatewayv1.GRPCRouteInterface]{
-			name: "GRPCRoute", live: in.Statuses.GRPCRoutes,
-			resource: "grpcroutes", rest: rest, client: api.GRPCRoutes,
-			parents: func(r *gwv1.GRPCRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
-			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.GRPCRoute {
-				return &gwv1.GRPCRoute{ObjectMeta: meta, Status: gwv1.GRPCRouteStatus{RouteStatus: status}}
-			},
-		}.of(desired.Routes, controllers),
-		routeKind[*gwv1.TCPRoute, gatewayv1.TCPRouteInterface]{
-			name: "TCPRoute", live: in.Statuses.TCPRoutes,
-			resource: "tcproutes", rest: rest, client: api.TCPRoutes,
-			parents: func(r *gwv1.TCPRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
-			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TCPRoute {
-				return &gwv1.TCPRoute{ObjectMeta: meta, Status: gwv1.TCPRouteStatus{RouteStatus: status}}
-			},
-		}.of(desired.Routes, controllers),
-		routeKind[*gwv1.TLSRoute, gatewayv1.TLSRouteInterface]{
-			name: "TLSRoute", live: in.Statuses.TLSRoutes,
-			resource: "tlsroutes", rest: rest, client: api.TLSRoutes,
-			parents: func(r *gwv1.TLSRoute) []gwv1.RouteParentStatus { return r.Status.Parents },
-			make: func(meta metav1.ObjectMeta, status gwv1.RouteStatus) *gwv1.TLSRoute {
-				return &gwv1.TLSRoute{ObjectMeta: meta, Status: gwv1.TLSRouteStatus{RouteStatus: status}}
-			},
-		}.of(desired.Routes, controllers),
+		routeKind(routes, "HTTPRoute", "httproutes", in.Statuses.HTTPRoutes, api.HTTPRoutes, func(r *gwv1.HTTPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus }),
+		routeKind(routes, "GRPCRoute", "grpcroutes", in.Statuses.GRPCRoutes, api.GRPCRoutes, func(r *gwv1.GRPCRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus }),
+		routeKind(routes, "TCPRoute", "tcproutes", in.Statuses.TCPRoutes, api.TCPRoutes, func(r *gwv1.TCPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus }),
+		routeKind(routes, "TLSRoute", "tlsroutes", in.Statuses.TLSRoutes, api.TLSRoutes, func(r *gwv1.TLSRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus }),
 	}
 	return append(kinds, Of(Registration[*gwv1.BackendTLSPolicy, policies.Status]{
 		Name: "BackendTLSPolicy", Live: in.Statuses.BackendTLSPolicies, Desired: desired.BackendTLSPolicies, Prefix: "BackendTLSPolicy/",

@@ -13,36 +13,40 @@ import (
 	"agentgateway.dev/controller/pkg/routes"
 )
 
-// routeKind is what sets one kind of route T apart when its status is written
-// by a client C.
-type routeKind[T controllers.ComparableObject, C updater[T]] struct {
-	name string
-	live krt.Collection[T]
-	// parents returns status.parents of a route.
-	parents func(T) []gwv1.RouteParentStatus
-	// make returns a route of which only the metadata and the status count.
-	make func(metav1.ObjectMeta, gwv1.RouteStatus) T
-	// resource names the kind in paths of the API, and rest asks for these.
-	resource string
-	rest     rest.Interface
-	// client returns the typed client of a namespace.
-	client func(namespace string) C
+// routeKinds is what all kinds of routes have in common when their status is
+// written.
+type routeKinds struct {
+	rest    rest.Interface
+	desired map[string]krt.Collection[routes.Route]
+	// own are the controllerNames of entries that are ours.
+	own []string
 }
 
 type updater[T any] interface {
 	UpdateStatus(context.Context, T, metav1.UpdateOptions) (T, error)
 }
 
-// of makes the Kind. Entries that carry one of own are ours.
-func (k routeKind[T, C]) of(desired map[string]krt.Collection[routes.Route], own []string) Kind {
+// route is a pointer to a kind of route R.
+type route[R any] interface {
+	*R
+	controllers.ComparableObject
+}
+
+// routeKind makes the Kind of the routes in live, which paths of the API call
+// resource. client is the typed client of a namespace, and status says where a
+// route has its status.
+func routeKind[R any, T route[R], C updater[T]](all routeKinds, name, resource string, live krt.Collection[T], client func(namespace string) C, status func(T) *gwv1.RouteStatus) Kind {
 	return Of(Registration[T, routes.Route]{
-		Name: k.name, Live: k.live, Desired: desired[k.name], Prefix: k.name + "/",
-		Merge: func(live T, route routes.Route, now metav1.Time) (T, bool) {
-			parents, differs := mergeParents(k.parents(live), route.Parents, own, live.GetNamespace(), now)
-			return k.make(identity(live), gwv1.RouteStatus{Parents: parents}), differs
+		Name: name, Live: live, Desired: all.desired[name], Prefix: name + "/",
+		Merge: func(live T, desired routes.Route, now metav1.Time) (T, bool) {
+			parents, differs := mergeParents(status(live).Parents, desired.Parents, all.own, live.GetNamespace(), now)
+			merged := T(new(R))
+			identify(merged, live)
+			status(merged).Parents = parents
+			return merged, differs
 		},
 		Update: func(ctx context.Context, route T) (string, error) {
-			return put(ctx, k.rest, k.resource, route, k.client(route.GetNamespace()).UpdateStatus)
+			return put(ctx, all.rest, resource, route, client(route.GetNamespace()).UpdateStatus)
 		},
 	})
 }

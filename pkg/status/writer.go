@@ -20,9 +20,10 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// workers is how many objects are written at the same time. The client's rate
-// limit is reached long before.
-const workers = 32
+// workers is how many objects are written at the same time. More of them would
+// not write faster where the API server is busy, but hold up what changes
+// meanwhile: every write is work for it and for us.
+const workers = 8
 
 // sweepInterval is how often paces that have passed are forgotten.
 const sweepInterval = 15 * time.Second

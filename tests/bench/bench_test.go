@@ -233,8 +233,16 @@ func TestResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.add(figure{World: "routes-1k", Scenario: "change", Name: "change to client over the raw watch, p50", Unit: "ms", Value: 0.5})
-	if len(second.Figures) != 3 {
-		t.Errorf("%d figures, want the new one in place of those of its scenario", len(second.Figures))
+	if err := second.save(dir, []string{"routes-1k", "routes-40k"}); err != nil {
+		t.Fatal(err)
+	}
+	if ratio, ok := second.find("all", "change", "40,000 routes over 1,000, p50"); !ok || ratio.Value != 0.8 {
+		t.Errorf("many routes over few: %+v", ratio)
+	}
+	// The new figure took the place of those of its scenario; the ratios of
+	// both ranks are from the first time and from now.
+	if len(second.Figures) != 3+2 {
+		t.Errorf("%d figures, want 5: %+v", len(second.Figures), second.Figures)
 	}
 	page := filepath.Join(dir, "page.md")
 	if err := os.WriteFile(page, []byte("before\n"+beginMeasured+"\nold\n"+endMeasured+"\nafter\n"), 0o600); err != nil {

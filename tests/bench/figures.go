@@ -85,6 +85,7 @@ var goals = []struct {
 	{"", "change", "change to client over the raw watch, p99", 5},
 	{"", "churn", "change to client over the raw watch, p99", 15},
 	{"", "silent", "change to client over the raw watch, p99", 15},
+	{"all", "change", "40,000 routes over 1,000", 1.1},
 	{"routes-5k", "change", "controller CPU per change", 1.5},
 	{"", "isolation", "controller CPU per change", 1.5},
 	{"", "isolation", "messages to clients of other gateways", 0},
@@ -166,9 +167,27 @@ func (a *figures) add(f figure) {
 	a.Figures = append(a.Figures, f)
 }
 
+// compareSizes adds how a change with many routes stands to one with few, once
+// both are measured.
+func (a *figures) compareSizes() {
+	for _, rank := range []string{"p50", "p99"} {
+		few, ok := a.find("routes-1k", "change", "change to client over the raw watch, "+rank)
+		many, both := a.find("routes-40k", "change", "change to client over the raw watch, "+rank)
+		if !ok || !both || few.Value <= 0 {
+			continue
+		}
+		name := "40,000 routes over 1,000, " + rank
+		a.Figures = slices.DeleteFunc(a.Figures, func(f figure) bool { return f.World == "all" && f.Name == name })
+		a.Figures = append(a.Figures, figure{
+			World: "all", Scenario: "change", Name: name, Unit: "×", Value: many.Value / few.Value, At: many.At, Version: many.Version,
+		})
+	}
+}
+
 // save writes the JSON, the page and the plots.
 func (a *figures) save(dir string, order []string) error {
 	a.Machine = machine()
+	a.compareSizes()
 	slices.SortStableFunc(a.Figures, func(x, y figure) int {
 		return cmp.Compare(slices.Index(order, x.World), slices.Index(order, y.World))
 	})
