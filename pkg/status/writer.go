@@ -22,8 +22,10 @@ import (
 
 // workers is how many objects are written at the same time. More of them would
 // not write faster where the API server is busy, but hold up what changes
-// meanwhile: every write is work for it and for us.
-const workers = 8
+// meanwhile: every write is work for it and for us. Until a term has worked off
+// what it found at its start there are moreWorkers: answers that come together
+// are read together, which takes less of us for each.
+const workers, moreWorkers = 8, 24
 
 // sweepInterval is how often paces that have passed are forgotten.
 const sweepInterval = 15 * time.Second
@@ -82,14 +84,23 @@ func (w *Writer) Run(ctx context.Context) {
 		paces:  map[object]pace{},
 	}
 	w.term.Store(t)
-	var running sync.WaitGroup
-	for range workers {
-		running.Go(func() { t.work(ctx) })
-	}
 	for i, kind := range w.kinds {
 		for _, key := range kind.keys() {
 			t.queue.Add(object{kind: i, key: key})
 		}
+	}
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for t.work(ctx) {
+			}
+		})
+	}
+	for range moreWorkers {
+		running.Go(func() {
+			for t.queue.Len() > 0 && t.work(ctx) {
+			}
+		})
 	}
 	t.sweepUntil(ctx.Done())
 	w.term.Store(nil)
@@ -115,18 +126,18 @@ func (w *Writer) watch() {
 	}
 }
 
-func (t *term) work(ctx context.Context) {
-	for {
-		next, shutdown := t.queue.Get()
-		if shutdown {
-			return
-		}
-		// After the end of the term the queue is emptied without looking.
-		if ctx.Err() == nil {
-			t.reconcile(ctx, next)
-		}
-		t.queue.Done(next)
+// work waits for an object and reconciles it, or reports that the term is over.
+func (t *term) work(ctx context.Context) bool {
+	next, shutdown := t.queue.Get()
+	if shutdown {
+		return false
 	}
+	// After the end of the term the queue is emptied without looking.
+	if ctx.Err() == nil {
+		t.reconcile(ctx, next)
+	}
+	t.queue.Done(next)
+	return true
 }
 
 // reconcile compares and writes one object. The queue gives an object to one

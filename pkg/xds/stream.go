@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	errNoRequest = status.Error(codes.DeadlineExceeded, "no first request came in time")
+	errNoRequest = status.Error(codes.DeadlineExceeded, "no first request came in time, or nothing was found out about the token")
 	errNoAnswer  = status.Error(codes.DeadlineExceeded, "the client did not answer in time")
 )
 
@@ -32,7 +32,6 @@ type stream struct {
 	delta  deltaStream
 	// ended is why the stream was ended from outside of its handler.
 	ended     atomic.Pointer[error]
-	log       *zap.Logger
 	gateway   types.NamespacedName
 	pod       types.NamespacedName
 	remote    string
@@ -64,21 +63,29 @@ func (s *Server) DeltaAggregatedResources(delta deltaStream) error {
 		return err
 	}
 	defer s.leave(st)
-	// Most streams never log anything, and encoded fields are large.
-	st.log = s.log.WithLazy(zap.String("remote", st.remote))
 	first, err := st.open()
 	if errors.Is(err, io.EOF) {
 		return nil // the client changed its mind
 	}
 	if err != nil {
-		st.log.Info("xDS stream refused", zap.Error(err))
+		st.log().Info("xDS stream refused", zap.Error(err))
 		return err
 	}
-	st.log = s.log.WithLazy(zap.String("remote", st.remote), zap.Stringer("gateway", st.gateway), zap.Stringer("pod", st.pod))
-	st.log.Debug("xDS stream opened")
+	st.log().Debug("xDS stream opened")
 	err = st.run(first)
-	st.log.Debug("xDS stream ended", zap.Error(err))
+	st.log().Debug("xDS stream ended", zap.Error(err))
 	return err
+}
+
+// log returns a logger with what is known about the stream. It isn't kept: most
+// streams never log anything, and its fields would be a large part of what a
+// stream takes.
+func (st *stream) log() *zap.Logger {
+	log := st.server.log.WithLazy(zap.String("remote", st.remote))
+	if st.gateway.Name != "" {
+		log = log.WithLazy(zap.Stringer("gateway", st.gateway), zap.Stringer("pod", st.pod))
+	}
+	return log
 }
 
 // open authenticates the client and reads which Gateway it serves. It returns
@@ -95,7 +102,7 @@ func (st *stream) open() (*discoveryv3.DeltaDiscoveryRequest, error) {
 		return nil, err
 	}
 	if peer.Trusted {
-		st.log.Warn("xDS authentication is off: the client is believed whatever Gateway it names")
+		st.log().Warn("xDS authentication is off: the client is believed whatever Gateway it names")
 	}
 	// Only now is anything of the client's read.
 	first, err := st.receive()
@@ -210,7 +217,7 @@ func (st *stream) perform(out Output, answered bool) error {
 		})
 	}
 	if out.Unknown != "" {
-		st.log.Info("a type that is not served was asked for", zap.String("type", out.Unknown))
+		st.log().Info("a type that is not served was asked for", zap.String("type", out.Unknown))
 	}
 	st.report(out)
 	for _, response := range out.Responses {
@@ -271,7 +278,7 @@ func (st *stream) report(out Output) {
 	s.metrics.rejects.Inc()
 	for _, rejection := range out.Rejected {
 		if s.options.Store.reject(rejection) {
-			st.log.Warn("a proxy complained about a resource",
+			st.log().Warn("a proxy complained about a resource",
 				zap.String("type", rejection.Type.URL()), zap.String("resource", rejection.Name), zap.String("version", rejection.Version),
 				zap.Stringer("severity", rejection.Severity), zap.String("text", rejection.Text))
 			s.options.OnReject(rejection)

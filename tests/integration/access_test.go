@@ -72,7 +72,7 @@ func TestLeadershipMovesAndProxiesAreServedByAll(t *testing.T) {
 	second.connect("gw", nil).holdsRoutes("gw", "one")
 
 	// The first one gives its lease back when it stops.
-	first.stop()
+	first.Stop()
 	e.apply(route("two", "gw", "/two"))
 	e.condition("two", "Accepted", metav1.ConditionTrue, "Accepted", "")
 	lease, err := e.kube.CoordinationV1().Leases(e.System).Get(e.ctx, "agentgateway-agentgateway", metav1.GetOptions{})
@@ -104,17 +104,6 @@ func TestGatewayClassIsMadeAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.eventually(accepted)
-}
-
-func TestRunsWithOldCRDsAndPicksUpNewOnes(t *testing.T) {
-	old := cluster.Start(t, cluster.Options{GatewayAPI: cluster.StandardV1_2_1, WithoutProjectCRDs: true})
-	e := newEnvironment(t, old)
-	e.gatewayClass()
-	e.backend("echo")
-	e.apply(oneGateway + route("one", "gw", "/one"))
-	r := e.startReplica()
-	r.connect("gw", nil).holdsRoutes("gw", "one")
-	e.condition("one", "Accepted", metav1.ConditionTrue, "Accepted", "")
 }
 
 func TestKindsAreWatchedWhenTheirCRDsCome(t *testing.T) {

@@ -154,7 +154,7 @@ func TestReconnectAndRestartSendTheDifference(t *testing.T) {
 	p.stop()
 
 	second := e.startReplica()
-	for name, to := range map[string]*replica{"the same replica": first, "another replica": second} {
+	for name, to := range map[string]*running{"the same replica": first, "another replica": second} {
 		again := to.connect("gw", known)
 		again.settled(t, name, known)
 		known = again.Versions()
@@ -162,8 +162,8 @@ func TestReconnectAndRestartSendTheDifference(t *testing.T) {
 	}
 
 	// A restart, and changes that nobody saw happen.
-	first.stop()
-	second.stop()
+	first.Stop()
+	second.Stop()
 	e.apply(route(names[3], "gw", "/changed") + route("added", "gw", "/added"))
 	e.remove(httpRoutes, names[4])
 	restarted := e.startReplica()
@@ -241,7 +241,7 @@ func TestRejectionIsCountedAndNotRepeated(t *testing.T) {
 	if times := p.timesSent("/bad.00"); times != 1 {
 		t.Errorf("the rejected route was sent %d times, want once", times)
 	}
-	if logged := strings.Count(r.logs.String(), "/bad.00"); logged != 1 {
+	if logged := strings.Count(r.Logs.String(), "/bad.00"); logged != 1 {
 		t.Errorf("the rejection was logged %d times, want once", logged)
 	}
 	e.eventually(func() error { return e.hasEvent("AgentGatewayNackError", "gw") })

@@ -360,8 +360,8 @@ spec:
 	programmed("Programmed")
 }
 
-// TestKindsOfALaterReleaseAreWatchedWhenTheyCome upgrades the CRDs under a
-// running controller.
+// TestKindsOfALaterReleaseAreWatchedWhenTheyCome runs a controller with the CRDs
+// of an older release, and upgrades them under it.
 func TestKindsOfALaterReleaseAreWatchedWhenTheyCome(t *testing.T) {
 	old := cluster.Start(t, cluster.Options{GatewayAPI: cluster.StandardV1_2_1, WithoutProjectCRDs: true})
 	e := newEnvironment(t, old)
@@ -391,6 +391,7 @@ spec: {ports: [{port: 443}]}
 `)
 	p := e.startReplica().connect("gw", nil)
 	p.until("the route", func() bool { return p.resource("route/"+e.Namespace+"/http.00.http") != nil })
+	e.condition("http", "Accepted", metav1.ConditionTrue, "Accepted", "")
 
 	e.installGatewayAPI()
 	e.eventually(func() error {

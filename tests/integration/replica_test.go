@@ -1,139 +1,47 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 
-	"github.com/spf13/pflag"
-
-	"agentgateway.dev/controller/pkg/admin"
-	"agentgateway.dev/controller/pkg/controller"
 	"agentgateway.dev/controller/pkg/resources"
-	"agentgateway.dev/controller/pkg/settings"
+	"agentgateway.dev/controller/tests/replica"
 	"agentgateway.dev/controller/tools/dataplane/xdsclient"
 )
 
-// replica is a controller running in this process.
-type replica struct {
-	e         *environment
-	addresses map[string]string
-	logs      *logBuffer
-	stop      func()
-}
-
-// logBuffer collects log lines for when a test fails.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+// running is a controller in this process.
+type running struct {
+	*replica.Replica
+	e *environment
 }
 
 // startReplica runs a controller for the environment and returns when it
 // serves proxies. variables are further environment variables of it.
-func (e *environment) startReplica(variables ...map[string]string) *replica {
+func (e *environment) startReplica(variables ...map[string]string) *running {
 	e.t.Helper()
 	values := map[string]string{
 		"AGW_CONTROLLER_NAME":         e.Controller,
 		"AGW_AGENTGATEWAY_CLASS_NAME": e.Name,
 		"POD_NAMESPACE":               e.System,
 		"KUBECONFIG":                  e.cluster.Kubeconfig,
-		"AGW_HEALTH_ADDRESS":          anyPort,
-		"AGW_METRICS_ADDRESS":         anyPort,
-		"AGW_ADMIN_ADDRESS":           anyPort,
-		"AGW_XDS_ADDRESS":             anyPort,
 		"AGW_DISABLE_LEADER_ELECTION": "true",
 	}
 	for _, more := range variables {
 		maps.Copy(values, more)
 	}
-	s, err := settings.Load(settings.Sources{
-		Flags: pflag.NewFlagSet("", pflag.ContinueOnError),
-		Lookup: func(name string) (string, bool) {
-			value, set := values[name]
-			return value, set
-		},
-	})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	r := &replica{e: e, logs: &logBuffer{}}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(e.ctx))
-	ended := make(chan error, 1)
-	listening := make(chan map[string]string, 1)
-	go func() {
-		ended <- controller.Run(ctx, controller.Options{
-			Settings: s, Build: admin.NewBuild("test", "", ""), LogOutput: r.logs,
-			Listening: func(addresses map[string]string) { listening <- addresses },
-		})
-	}()
-	r.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			e.t.Errorf("the controller ended with an error: %v", err)
-		}
-	})
-	e.t.Cleanup(func() {
-		_, sessions := r.get("admin", "/debug/xds")
-		r.stop()
-		if e.t.Failed() {
-			e.t.Logf("controller log:\n%s\nsessions: %s", r.logs, sessions)
-		}
-	})
-	select {
-	case r.addresses = <-listening:
-	case err := <-ended:
-		ended <- nil
-		e.t.Fatalf("the controller did not start: %v\n%s", err, r.logs)
-	}
-	e.eventually(func() error {
-		code, body := r.get("health", "/readyz")
-		if code != http.StatusOK {
-			return fmt.Errorf("not ready: %d %s", code, body)
-		}
-		return nil
-	})
-	return r
-}
-
-const anyPort = "127.0.0.1:0"
-
-func (r *replica) get(server, path string) (int, string) {
-	response, err := http.Get("http://" + r.addresses[server] + path)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(body)
+	return &running{Replica: replica.Start(e.t, values, nil), e: e}
 }
 
 // metric returns the value of a metric without labels, 0 if there is none.
-func (r *replica) metric(name string) float64 {
+func (r *running) metric(name string) float64 {
 	r.e.t.Helper()
-	_, body := r.get("metrics", "/metrics")
+	_, body := r.Get("metrics", "/metrics")
 	found := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`).FindStringSubmatch(body)
 	if found == nil {
 		return 0
@@ -156,10 +64,10 @@ type proxy struct {
 
 // connect connects a proxy of gateway to a replica. known are versions it has
 // from before.
-func (r *replica) connect(gateway string, known map[string]map[string]string, change ...func(*xdsclient.Options)) *proxy {
+func (r *running) connect(gateway string, known map[string]map[string]string, change ...func(*xdsclient.Options)) *proxy {
 	r.e.t.Helper()
 	options := xdsclient.Options{
-		Address:   "http://" + r.addresses["xds"],
+		Address:   "http://" + r.Addresses["xds"],
 		Namespace: r.e.Namespace, Gateway: gateway,
 		Token:           r.e.token(gateway),
 		InitialVersions: known,

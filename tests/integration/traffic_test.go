@@ -17,18 +17,19 @@ import (
 	"testing"
 
 	"agentgateway.dev/controller/tests/cluster"
+	"agentgateway.dev/controller/tests/replica"
 )
 
 // dataplane is the development data plane, or the real proxy, as a process.
 type dataplane struct {
 	e    *environment
 	url  string
-	logs *logBuffer
+	logs *replica.Logs
 }
 
 // startDataplane runs a data plane for a Gateway with one listener on port 80
 // and returns when it is ready.
-func (e *environment) startDataplane(r *replica, gateway string) *dataplane {
+func (e *environment) startDataplane(r *running, gateway string) *dataplane {
 	e.t.Helper()
 	binary := os.Getenv("AGENTGATEWAY_BIN")
 	if binary == "" {
@@ -42,11 +43,11 @@ func (e *environment) startDataplane(r *replica, gateway string) *dataplane {
 		e.t.Fatal(err)
 	}
 	port, readiness := freePort(e.t), freePort(e.t)
-	d := &dataplane{e: e, url: fmt.Sprintf("http://127.0.0.1:%d", port), logs: &logBuffer{}}
+	d := &dataplane{e: e, url: fmt.Sprintf("http://127.0.0.1:%d", port), logs: &replica.Logs{}}
 	command := exec.Command(binary, "-c", "config: {}")
 	command.Stderr, command.Stdout = d.logs, d.logs
 	command.Env = append(os.Environ(),
-		"XDS_ADDRESS=http://"+r.addresses["xds"], "XDS_AUTH_TOKEN="+token, "NAMESPACE="+e.Namespace, "GATEWAY="+gateway,
+		"XDS_ADDRESS=http://"+r.Addresses["xds"], "XDS_AUTH_TOKEN="+token, "NAMESPACE="+e.Namespace, "GATEWAY="+gateway,
 		"ADMIN_ADDR=127.0.0.1:"+strconv.Itoa(freePort(e.t)), "STATS_ADDR=127.0.0.1:"+strconv.Itoa(freePort(e.t)),
 		"READINESS_ADDR=127.0.0.1:"+strconv.Itoa(readiness), "IPV6_ENABLED=false",
 		"DATAPLANE_PORTS=map:80="+strconv.Itoa(port), "DATAPLANE_LISTEN_HOST=127.0.0.1",
@@ -156,11 +157,11 @@ spec:
 			served.Add(1)
 		}
 	})
-	r.stop()
+	r.Stop()
 	r = e.startReplica(xds)
 	e.eventually(func() error {
 		var sessions []json.RawMessage
-		_, body := r.get("admin", "/debug/xds")
+		_, body := r.Get("admin", "/debug/xds")
 		if err := json.Unmarshal([]byte(body), &sessions); err != nil || len(sessions) != 1 {
 			return fmt.Errorf("the data plane is not back: %s %w", body, err)
 		}

@@ -1,7 +1,6 @@
 package proxies
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,43 +10,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
 	"istio.io/istio/pkg/kube"
 	_ "istio.io/istio/pkg/kube/kclient" // brings the watcher of CRDs
 
-	"agentgateway.dev/controller/pkg/admin"
-	"agentgateway.dev/controller/pkg/controller"
-	"agentgateway.dev/controller/pkg/settings"
 	"agentgateway.dev/controller/tests/cluster"
+	"agentgateway.dev/controller/tests/replica"
 )
 
 // running is a controller in this process.
 type running struct {
-	e         *environment
-	addresses map[string]string
-	logs      *logBuffer
-	writes    *writes
-	stop      func()
-}
-
-// logBuffer collects log lines for when a test fails.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+	*replica.Replica
+	e      *environment
+	writes *writes
 }
 
 // writes counts the requests that change something, by verb and resource, as
@@ -99,7 +75,7 @@ func (w *writes) counted() map[string]int {
 }
 
 // start runs a controller for the test and returns when it serves proxies.
-// variables are further environment variables of it; empty ones are not set.
+// variables are further environment variables of it.
 func (e *environment) start(variables ...map[string]string) *running {
 	e.Helper()
 	if e.xdsPort == 0 {
@@ -110,9 +86,6 @@ func (e *environment) start(variables ...map[string]string) *running {
 		"AGW_AGENTGATEWAY_CLASS_NAME":       e.name,
 		"AGW_GATEWAY_CLASS_PARAMETERS_REFS": fmt.Sprintf(`{%q: {"name": "quick", "namespace": %q}}`, e.name, e.name),
 		"POD_NAMESPACE":                     e.name,
-		"AGW_HEALTH_ADDRESS":                "127.0.0.1:0",
-		"AGW_METRICS_ADDRESS":               "127.0.0.1:0",
-		"AGW_ADMIN_ADDRESS":                 "127.0.0.1:0",
 		// The controller is no pod: proxies reach it at the machine's address.
 		"AGW_XDS_ADDRESS":                   fmt.Sprintf(":%d", e.xdsPort),
 		"AGW_XDS_SERVICE_HOST":              machineAddress,
@@ -122,48 +95,11 @@ func (e *environment) start(variables ...map[string]string) *running {
 	for _, more := range variables {
 		maps.Copy(values, more)
 	}
-	s := must(settings.Load(settings.Sources{
-		Flags:  pflag.NewFlagSet("", pflag.ContinueOnError),
-		Lookup: func(name string) (string, bool) { return values[name], values[name] != "" },
-	}))(e)
-	r := &running{e: e, logs: &logBuffer{}, writes: &writes{count: map[string]int{}}}
+	counted := &writes{count: map[string]int{}}
 	config := rest.CopyConfig(e.cluster.RESTConfig)
-	config.Wrap(r.writes.wrap)
+	config.Wrap(counted.wrap)
 	client := must(kube.NewClient(kube.NewClientConfigForRestConfig(config), ""))(e)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(e.ctx))
-	ended, listening := make(chan error, 1), make(chan map[string]string, 1)
-	go func() {
-		ended <- controller.Run(ctx, controller.Options{
-			Settings: s, Build: admin.NewBuild("test", "", ""), LogOutput: r.logs, Client: kube.EnableCrdWatcher(client),
-			Listening: func(addresses map[string]string) { listening <- addresses },
-		})
-	}()
-	r.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			e.Errorf("the controller ended with an error: %v", err)
-		}
-	})
-	e.Cleanup(func() {
-		r.stop()
-		if e.Failed() {
-			e.Logf("controller log:\n%s", r.logs)
-		}
-	})
-	select {
-	case r.addresses = <-listening:
-	case err := <-ended:
-		ended <- nil
-		e.Fatalf("the controller did not start: %v\n%s", err, r.logs)
-	}
-	e.eventually(func() error {
-		code, body, err := fetch(http.DefaultClient, "http://"+r.addresses["health"]+"/readyz")
-		if err != nil || code != http.StatusOK {
-			return fmt.Errorf("the controller isn't ready: %d %s %w", code, body, err)
-		}
-		return nil
-	})
-	return r
+	return &running{Replica: replica.Start(e, values, kube.EnableCrdWatcher(client)), e: e, writes: counted}
 }
 
 func freePort(e *environment) int {

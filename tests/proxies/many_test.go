@@ -65,7 +65,7 @@ spec:
 	if n := writes["PATCH gateways/status"] + writes["PUT gateways/status"]; n > 3*many {
 		t.Errorf("%d writes of status for %d Gateways", n, many)
 	}
-	r.stop()
+	r.Stop()
 
 	began, busy = time.Now(), cpuTime()
 	again := e.start()
@@ -140,7 +140,7 @@ var reconciliations = regexp.MustCompile(`(?m)^agentgateway_controller_reconcili
 func (r *running) reconciled(n int) {
 	r.e.Helper()
 	r.e.eventually(func() error {
-		_, body, err := fetch(http.DefaultClient, "http://"+r.addresses["metrics"]+"/metrics")
+		_, body, err := fetch(http.DefaultClient, "http://"+r.Addresses["metrics"]+"/metrics")
 		if err != nil {
 			return err
 		}

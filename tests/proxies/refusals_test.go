@@ -40,7 +40,7 @@ func TestRefusalsAreTold(t *testing.T) {
 	for _, gateway := range []string{"my.gw", "mistaken"} {
 		series := fmt.Sprintf(`agentgateway_controller_reconciliations_total{controller="gateway",name=%q,namespace=%q,result="error"} `, gateway, e.name)
 		e.eventually(func() error {
-			if _, body, err := fetch(http.DefaultClient, "http://"+r.addresses["metrics"]+"/metrics"); err != nil || !strings.Contains(body, series) {
+			if _, body, err := fetch(http.DefaultClient, "http://"+r.Addresses["metrics"]+"/metrics"); err != nil || !strings.Contains(body, series) {
 				return fmt.Errorf("no series %s: %w", series, err)
 			}
 			return nil
