@@ -34,26 +34,49 @@ type shared[T controllers.ComparableObject] struct {
 // sharedHandler is one of the handlers.
 type sharedHandler struct {
 	cache.ResourceEventHandler
-	// told is set when the handler was told what there is, removed when it is to
-	// hear no more.
-	told, removed atomic.Bool
+	// told is closed when the handler was told what there is.
+	told chan struct{}
+	// removed is set when it is to hear no more.
+	removed atomic.Bool
 	// common is the registration of the listener.
 	common cache.ResourceEventHandlerRegistration
 }
 
 // HasSynced implements cache.ResourceEventHandlerRegistration.
-func (h *sharedHandler) HasSynced() bool { return h.told.Load() && h.common.HasSynced() }
-
-// HasSyncedChecker implements cache.ResourceEventHandlerRegistration. Informers
-// that wait for their CRD have none either.
-func (h *sharedHandler) HasSyncedChecker() cache.DoneChecker {
-	panic("not implemented: use HasSynced")
+func (h *sharedHandler) HasSynced() bool {
+	select {
+	case <-h.told:
+		return h.common.HasSynced()
+	default:
+		return false
+	}
 }
+
+// HasSyncedChecker implements cache.ResourceEventHandlerRegistration. It has
+// what the listener's own has, which is nothing before the CRD is there.
+func (h *sharedHandler) HasSyncedChecker() cache.DoneChecker {
+	common, done := h.common.HasSyncedChecker(), make(chan struct{})
+	go func() {
+		<-h.told
+		<-common.Done()
+		close(done)
+	}()
+	return handlerChecker{DoneChecker: common, done: done}
+}
+
+// handlerChecker is done later than the listener's checker that it is named by.
+type handlerChecker struct {
+	cache.DoneChecker
+	done <-chan struct{}
+}
+
+// Done implements cache.DoneChecker.
+func (c handlerChecker) Done() <-chan struct{} { return c.done }
 
 // AddEventHandler implements kclient.Informer.
 func (s *shared[T]) AddEventHandler(handler cache.ResourceEventHandler) cache.ResourceEventHandlerRegistration {
 	s.once.Do(func() { s.common = s.Informer.AddEventHandler((*listener[T])(s)) })
-	added := &sharedHandler{ResourceEventHandler: handler, common: s.common}
+	added := &sharedHandler{ResourceEventHandler: handler, told: make(chan struct{}), common: s.common}
 	// Whoever adds a handler may hold locks that it takes.
 	go func() {
 		s.mu.Lock()
@@ -62,7 +85,7 @@ func (s *shared[T]) AddEventHandler(handler cache.ResourceEventHandler) cache.Re
 			handler.OnAdd(object, true)
 		}
 		s.handlers = append(s.handlers, added)
-		added.told.Store(true)
+		close(added.told)
 	}()
 	return added
 }

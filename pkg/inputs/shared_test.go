@@ -89,6 +89,11 @@ func TestHandlersShareAListener(t *testing.T) {
 	client.RunAndWait(ctx.Done())
 	early.await(t, "add first")
 	synced("the first handler", registration)
+	select {
+	case <-registration.HasSyncedChecker().Done():
+	case <-time.After(30 * time.Second):
+		t.Error("synced, and its checker isn't done")
+	}
 
 	create("second")
 	early.await(t, "add second")

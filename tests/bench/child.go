@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"agentgateway.dev/controller/tests/cluster"
 )
 
 // child is a process under measurement.
@@ -227,13 +228,11 @@ func get(ctx context.Context, address, path string) ([]byte, error) {
 func freeAddresses(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := cluster.FreePort()
 		if err != nil {
 			return nil, err
 		}
-		// All stay open until all are found, so that they differ.
-		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+		addresses[i] = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	return addresses, nil
 }
